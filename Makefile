@@ -1,0 +1,77 @@
+# `make demo` and `make test` are all that is needed: each sets itself up, from nothing but Python, make and a package
+# index, in the folder .venv. `make PYTHON=python3.12 test` chooses another Python (after `make clean`).
+
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+RUN := $(VENV)/.stamp-run
+DEV := $(VENV)/.stamp-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test ring1 lint format types layers docs check surface lock clean
+
+help: ## say what there is
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+
+demo: $(RUN) ## sign a simulated person in at a local Cognito, step by step
+	$(BIN)/cognito-oidc demo
+
+test: $(DEV) ## run the tests, with branch coverage; protocol/ must be covered in full
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --include='src/cognito_oidc/protocol/*' --fail-under=100
+	$(BIN)/coverage report
+
+lint: $(DEV) ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(DEV) ## let ruff mend what it can
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+types: $(DEV) ## mypy --strict on src and tests; every public name typed in full
+	$(BIN)/mypy
+	$(BIN)/basedpyright --verifytypes cognito_oidc --ignoreexternal
+
+layers: $(DEV) ## who may import whom
+	$(BIN)/lint-imports
+
+docs: $(DEV) ## build the documentation into docs/_build/html, warnings as errors
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html
+
+check: lint layers types test docs ## everything but the demo
+
+lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
+	$(BIN)/python scripts/lock.py
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
+	find src tests docs scripts -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "cognito-oidc needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
+	       "Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || { \
+	  echo "'$(PYTHON)' comes without venv and pip: install them (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Making the virtual environment $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+# What the program needs, then what developing it needs, both pinned with hashes; the library itself as an editable
+# install, built by the pinned hatchling.
+$(RUN): $(BIN)/python requirements/run.txt pyproject.toml
+	@echo "Installing requirements/run.txt"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	@echo "Installing requirements/dev.txt"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,36 @@
+"""Write requirements/run.txt and requirements/dev.txt from pyproject.toml: pinned, hashed, and without an address.
+
+Run by `make lock`. One resolution serves every Python that the library supports, and both files agree.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ADDRESS = re.compile(r"://|^--?(?:index|extra-index|find-links|i |f )", re.MULTILINE)
+COMPILE = (
+    "pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest "
+    "--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --upgrade "
+    "--custom-compile-command"
+).split()
+
+
+def compile_pins(target: str, *arguments: str) -> None:
+    """Resolve pyproject.toml into one file of pins, and refuse to keep a file that names an address."""
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
+    output = ROOT / "requirements" / target
+    subprocess.run(
+        [uv, *COMPILE, "make lock", "pyproject.toml", *arguments, "-o", str(output.relative_to(ROOT))], cwd=ROOT, check=True
+    )
+    text = output.read_text(encoding="utf-8")
+    if ADDRESS.search(text):
+        output.unlink()
+        sys.exit(f"requirements/{target} would have named an address; it was not kept")
+    print(f"requirements/{target}: {len(re.findall('^[a-z]', text, re.MULTILINE))} packages")
+
+
+compile_pins("dev.txt", "--all-extras", "--group", "dev")
+compile_pins("run.txt", "--all-extras", "--group", "build", "--constraints", "requirements/dev.txt")
