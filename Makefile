@@ -45,6 +45,9 @@ docs: $(DEV) ## build the documentation into docs/_build/html, warnings as error
 
 check: lint layers types test docs ## everything but the demo
 
+surface: $(DEV) ## renew tests/fixtures/public_surface.txt, after looking at what changed
+	$(BIN)/python -m tests.public_surface
+
 lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 	$(BIN)/python scripts/lock.py
 

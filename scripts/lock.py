@@ -4,6 +4,7 @@ Run by `make lock`. One resolution serves every Python that the library supports
 """
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,24 +12,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ADDRESS = re.compile(r"://|^--?(?:index|extra-index|find-links|i |f )", re.MULTILINE)
-COMPILE = (
-    "pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest "
-    "--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --upgrade "
-    "--custom-compile-command"
-).split()
+COMPILE = """
+    pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest
+    --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+"""
+HEADER = "# Pinned by `make lock` from pyproject.toml; not written by hand.\n"
 
 
 def compile_pins(target: str, *arguments: str) -> None:
     """Resolve pyproject.toml into one file of pins, and refuse to keep a file that names an address."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     output = ROOT / "requirements" / target
-    subprocess.run(
-        [uv, *COMPILE, "make lock", "pyproject.toml", *arguments, "-o", str(output.relative_to(ROOT))], cwd=ROOT, check=True
-    )
-    text = output.read_text(encoding="utf-8")
+    subprocess.run([uv, *shlex.split(COMPILE), *arguments, "-o", f"requirements/{target}"], cwd=ROOT, check=True)
+    text = HEADER + output.read_text(encoding="utf-8")
     if ADDRESS.search(text):
         output.unlink()
         sys.exit(f"requirements/{target} would have named an address; it was not kept")
+    output.write_text(text, encoding="utf-8")
     print(f"requirements/{target}: {len(re.findall('^[a-z]', text, re.MULTILINE))} packages")
 
 

@@ -1,0 +1,20 @@
+"""Collect what the documentation shows, so that it is executed: code blocks of the pages, doctests of the docstrings.
+
+A block marked `python` runs as it stands, the blocks of one page after each other in one namespace. One that awaits
+defines a coroutine function and ends with `asyncio.run(main())`, as the reader's own program would. A block that cannot
+run on its own stands after a comment `<!--- skip: next -->`, or is marked with another language.
+"""
+
+from sybil import Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from sybil.parsers.rest import DocTestParser
+
+pages = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/**/*.md"])
+docstrings = Sybil(
+    parsers=[DocTestParser()],
+    patterns=["src/cognito_oidc/**/*.py", "src/cognito_oidc/*.py"],
+    document_types={".py": PythonDocStringDocument},
+)
+
+pytest_collect_file = (pages + docstrings).pytest()
