@@ -25,6 +25,9 @@ test: $(DEV) ## run the tests, with branch coverage; protocol/ must be covered i
 	$(BIN)/coverage report --include='src/cognito_oidc/protocol/*' --fail-under=100
 	$(BIN)/coverage report
 
+ring1: $(DEV) ## each file of protocol/ covered in full by its own tests alone
+	$(BIN)/python scripts/ring1.py
+
 lint: $(DEV) ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

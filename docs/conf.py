@@ -1,0 +1,57 @@
+"""Sphinx: the pages are Markdown (MyST), the reference is read from the docstrings, nothing is fetched."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+project = "cognito-oidc"
+author = "cognito-oidc contributors"
+copyright = "cognito-oidc contributors"  # noqa: A001 - Sphinx's name for it
+release = version = metadata.version("cognito-oidc")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+default_role = "code"  # our docstrings write `name` for code
+
+html_theme = "furo"
+html_title = f"cognito-oidc {release}"
+html_copy_source = False
+html_show_sourcelink = False
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Source"]
+
+nitpicky = True
+# The inventories of other projects live on the network, and a build uses none: only our own names must resolve.
+nitpick_ignore_regex = [(r"py:.*", r"(?!cognito_oidc\.).*")]
+
+
+def fences_to_blocks(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Turn the fences of a docstring, which is written like a page, into what Sphinx reads in one."""
+    del app, what, name, obj, options
+    inside = False
+    written: list[str] = []
+    for line in lines:
+        if line.lstrip().startswith("```"):
+            indent = line[: len(line) - len(line.lstrip())]
+            language = line.strip().removeprefix("```") or "text"
+            written += [""] if inside else ["", f"{indent}.. code-block:: {language}", ""]
+            inside = not inside
+        else:
+            written.append(f"    {line}" if inside and line else line)
+    lines[:] = written
+
+
+def setup(app: Sphinx) -> None:
+    """Put the hook before napoleon's, which has priority 500."""
+    app.connect("autodoc-process-docstring", fences_to_blocks, priority=400)
