@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -36,9 +36,9 @@ nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!cognito_oidc\.).*")]
 
 
-def fences_to_blocks(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def fences_to_blocks(*event: object) -> None:
     """Turn the fences of a docstring, which is written like a page, into what Sphinx reads in one."""
-    del app, what, name, obj, options
+    lines = cast("list[str]", event[-1])
     inside = False
     written: list[str] = []
     for line in lines:
