@@ -4,8 +4,8 @@
 changed promise is seen in the diff of a change.
 """
 
-import dataclasses
 import enum
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -42,80 +42,96 @@ def exported_names(module: ModuleType) -> list[str]:
     )
 
 
+class Written(str):
+    """An annotation as it is written in the source, shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return the bare text."""
+        return str(self)
+
+
+def written(annotation: object) -> object:
+    """The annotation for a signature: text stays text."""
+    return Written(annotation) if isinstance(annotation, str) else annotation
+
+
 def signature_text(value: object) -> str:
     """The signature as it is written, without the addresses that some defaults show."""
     if not callable(value):
         return ""
     try:
-        text = str(inspect.signature(value))
+        signature = inspect.signature(value)
     except ValueError:  # made in C, and says nothing of itself
         return "(...)"
-    return re.sub(r" at 0x[0-9a-f]+", "", text)
+    parameters = [each.replace(annotation=written(each.annotation)) for each in signature.parameters.values()]
+    bare = signature.replace(parameters=parameters, return_annotation=written(signature.return_annotation))
+    return re.sub(r" at 0x[0-9a-f]+", "", str(bare))
 
 
-def describe(name: str, value: object) -> Iterator[str]:
-    """The lines of one public name; of a class also its members, inherited ones where the base is ours."""
+def describe(name: str, value: object, public: set[object]) -> Iterator[str]:
+    """The lines of one public name; of a class also its members, and those of bases that are not public themselves."""
     if inspect.isclass(value):
         bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
-        if issubclass(value, enum.Enum):
-            yield f"enum {name}({bases}): {', '.join(f'{member.name}={member.value!r}' for member in value)}"
-            return
         yield f"class {name}({bases})"
-        yield f"    __init__{signature_text(value)}"
-        yield from sorted(f"    {line}" for line in describe_members(value))
+        if issubclass(value, enum.Enum):
+            yield from (f"    {member.name} = {member.value!r}" for member in value)
+            return
+        owners = [owner for owner in value.__mro__ if owner is value or owner not in public]
+        ours = [owner for owner in owners if owner.__module__.startswith("cognito_oidc")]
+        if any("__init__" in vars(owner) for owner in ours):
+            yield f"    __init__{signature_text(value)}"
+        members = {name: line for owner in reversed(ours) for name, line in describe_members(owner)}
+        yield from (f"    {members[name]}" for name in sorted(members))
     elif inspect.isroutine(value):
-        coloured = "async def" if inspect.iscoroutinefunction(value) else "def"
-        yield f"{coloured} {name}{signature_text(value)}"
-    elif inspect.ismodule(value):
-        yield f"module {name}"
-    elif isinstance(value, str | int | float | tuple | frozenset):
-        yield f"{name}: {type(value).__name__}"
+        yield f"{colour(value)} {name}{signature_text(value)}"
     else:
-        yield f"{name} = {type(value).__name__}"
+        yield f"{name}: {type(value).__name__}"
 
 
-def describe_members(cls: type) -> Iterator[str]:
-    """The public fields, properties and methods that our own classes give to this one."""
-    seen: set[str] = set()
-    for owner in cls.__mro__:
-        if not owner.__module__.startswith("cognito_oidc"):
-            continue
-        for name, value in {**dict.fromkeys(inspect.get_annotations(owner)), **vars(owner)}.items():
-            if name in seen or name.startswith(("_", "model_")):
-                continue
-            seen.add(name)
-            yield describe_member(owner, name, value)
+def colour(function: object) -> str:
+    """Whether a caller has to await."""
+    return "async def" if inspect.iscoroutinefunction(function) else "def"
 
 
-def describe_member(owner: type, name: str, value: object) -> str:
+def describe_members(owner: type) -> Iterator[tuple[str, str]]:
+    """The public fields, attributes, properties and methods that one class itself defines."""
+    annotations = inspect.get_annotations(owner)
+    for name in {**annotations, **vars(owner)}:
+        if not name.startswith(("_", "model_")):
+            yield name, describe_member(name, vars(owner).get(name), annotations.get(name))
+
+
+def describe_member(name: str, value: object, annotation: object) -> str:
     """One member of a class."""
     match value:
         case property():
-            returns = signature_text(value.fget).rpartition(" -> ")[2]
-            return f"{name} -> {returns} (property)"
+            return f"property {name}{signature_text(value.fget).partition(')')[2]}"
+        case functools.cached_property():
+            return f"property {name}{signature_text(value.func).partition(')')[2]}"
         case classmethod():
             return f"classmethod {name}{signature_text(value.__func__)}"
         case staticmethod():
             return f"staticmethod {name}{signature_text(value.__func__)}"
-    if inspect.isroutine(value):
-        coloured = "async def" if inspect.iscoroutinefunction(value) else "def"
-        return f"{coloured} {name}{signature_text(value)}"
-    annotation = inspect.get_annotations(owner).get(name)
-    if annotation is None:
-        return f"{name} (attribute)"
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", repr(annotation))
-    kind = "field" if dataclasses.is_dataclass(owner) else "attribute"
-    return f"{name}: {text} ({kind})"
+    if inspect.isroutine(value) and not inspect.ismemberdescriptor(value):
+        return f"{colour(value)} {name}{signature_text(value)}"
+    kind = "" if annotation is None else f": {annotation if isinstance(annotation, str) else repr(annotation)}"
+    default = f" = {value!r}" if isinstance(value, str | int | float | tuple) else ""
+    return f"{name}{kind}{default}"
 
 
 def draw() -> str:
     """The whole surface, module by module."""
+    modules = [importlib.import_module(name) for name in PUBLIC_MODULES if exists(name)]
+    names = {module: exported_names(module) for module in modules}
+    values = [getattr(module, name) for module in modules for name in names[module]]
+    public: set[object] = {value for value in values if inspect.isclass(value)}
     lines: list[str] = []
-    for module_name in filter(exists, PUBLIC_MODULES):
-        module = importlib.import_module(module_name)
-        lines += ["", f"# {module_name}"]
-        for name in exported_names(module):
-            lines += describe(name, getattr(module, name))
+    for module in modules:
+        lines += ["", f"# {module.__name__}"]
+        for name in names[module]:
+            lines += describe(name, getattr(module, name), public)
     return "\n".join(lines).lstrip() + "\n"
 
 
