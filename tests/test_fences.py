@@ -19,6 +19,8 @@ EVERY_FILE = sorted(SOURCE.rglob("*.py"))
 PURE_FILES = [path for path in EVERY_FILE if path.parent.name == "protocol" or path.name in {"errors.py", "_frozen.py"}]
 RING_3 = ("__main__.py", "cli", "emulator", "integrations", "testing.py")
 BASE_FILES = [path for path in EVERY_FILE if path.relative_to(SOURCE).parts[0] not in RING_3]
+RING_3_FILES = [path for path in EVERY_FILE if path not in BASE_FILES]
+RING_2 = {f"cognito_oidc.{name}" for name in ("_transport", "client", "federation", "token_source", "verifier")}
 NOT_CLI_FILES = [path for path in EVERY_FILE if path.relative_to(SOURCE).parts[0] not in {"__main__.py", "cli"}]
 
 
@@ -72,6 +74,12 @@ def test_base_package_asks_no_clock_of_its_own(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert "time.time()" not in set(dotted_names(source))
     assert "time.time" not in set(imported_modules(source))
+
+
+@pytest.mark.parametrize("path", RING_3_FILES, ids=relative)
+def test_ring_3_uses_ring_2_through_the_door(path: Path) -> None:
+    """Frameworks, the local Cognito and the command use what anybody may use; above all never the transport."""
+    assert forbidden_imports(path.read_text(encoding="utf-8"), RING_2) == set()
 
 
 @pytest.mark.parametrize("path", NOT_CLI_FILES, ids=relative)
