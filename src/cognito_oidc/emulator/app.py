@@ -1,0 +1,203 @@
+"""The ASGI application: which endpoint answers, and what happens around every request.
+
+Decides routing, CORS, the CSRF cookie, faults and the journal; the answers are made by `browser` and `backchannel`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+import anyio
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cognito_oidc.emulator import addresses, backchannel, browser
+from cognito_oidc.emulator.addresses import Incoming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.requests import Request
+
+    from cognito_oidc.emulator.control import Controls, Fault, Surroundings
+    from cognito_oidc.emulator.pools import EmulatedPool
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_MAX_BODY: Final = 1_048_576
+_MAX_FIELDS: Final = 200
+_CSRF_COOKIE: Final = "XSRF-TOKEN"
+_CSRF_TOKEN: Final = re.compile(r"[\w-]{16,128}", re.ASCII)
+
+
+class _Endpoint(NamedTuple):
+    name: str
+    handlers: Mapping[str, Callable[[Incoming], Response]]
+    cross_origin: bool = False
+
+
+_DOMAIN: Final = {
+    "/oauth2/authorize": _Endpoint("authorize", {"GET": browser.authorize}),
+    "/login": _Endpoint("login", {"GET": browser.login_page, "POST": browser.login}),
+    "/oauth2/login": _Endpoint("login", {"GET": browser.login_page, "POST": browser.login}),
+    "/logout": _Endpoint("logout", {"GET": browser.logout}),
+    "/error": _Endpoint("error", {"GET": browser.error_page}),
+    # Source: https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html, CORS on these three.
+    "/oauth2/token": _Endpoint("token", {"POST": backchannel.token}, cross_origin=True),
+    "/oauth2/userInfo": _Endpoint(
+        "userinfo", {"GET": backchannel.userinfo, "POST": backchannel.userinfo_by_post}, cross_origin=True
+    ),
+    "/oauth2/revoke": _Endpoint("revoke", {"POST": backchannel.revoke}, cross_origin=True),
+}
+_ISSUER: Final = {
+    "/.well-known/openid-configuration": _Endpoint("discovery", {"GET": backchannel.discovery}),
+    "/.well-known/jwks.json": _Endpoint("jwks", {"GET": backchannel.key_set}),
+}
+_NOT_AN_ENDPOINT: Final = _Endpoint("unknown", {})
+
+
+def build_app(surroundings: Surroundings, controls: Controls, pools: Mapping[str, EmulatedPool]) -> Starlette:
+    """Build the application of one emulator.
+
+    Args:
+        surroundings: The emulator's clock, switches and lock.
+        controls: Its faults and journal.
+        pools: Its pools by id; may grow while the application runs.
+    """
+
+    async def answer(request: Request) -> Response:
+        incoming = await _read(request, surroundings, pools)
+        endpoint = _endpoint(incoming)
+        fault = controls.take_fault(endpoint.name)
+        if fault is not None and fault.delay:
+            await anyio.sleep(fault.delay)
+        with surroundings.lock:
+            response = _respond(incoming, endpoint, fault)
+            controls.record(
+                endpoint=endpoint.name,
+                pool=incoming.place.pool if incoming is not None else None,
+                method=request.method,
+                parameters={**_first_values(request.url.query), **(incoming.form if incoming is not None else {})},
+                status=response.status_code,
+                received_at=surroundings.clock(),
+            )
+        return response
+
+    return Starlette(routes=[Route("/{path:path}", answer, methods=list(_METHODS))])
+
+
+async def _read(request: Request, surroundings: Surroundings, pools: Mapping[str, EmulatedPool]) -> Incoming | None:
+    """Return the request as the endpoints see it, or None where no pool is addressed."""
+    mount = str(request.scope.get("root_path", "")).rstrip("/")
+    with surroundings.lock:
+        place = addresses.find_place(
+            pools.values(),
+            scheme=request.url.scheme,
+            netloc=request.headers.get("host", request.url.netloc),
+            mount=mount,
+            path=request.url.path.removeprefix(mount),
+        )
+    if place is None:
+        return None
+    pairs = _pairs(request.url.query)
+    counted = Counter(name for name, _ in pairs)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_form = request.method == "POST" and content_type == "application/x-www-form-urlencoded"
+    form = (await _limited_body(request)).decode("utf-8", "replace") if is_form else ""
+    csrf_token = request.cookies.get(_CSRF_COOKIE, "")
+    return Incoming(
+        place=place,
+        method=request.method,
+        query=_first_values(request.url.query),
+        form=_first_values(form),
+        repeated=frozenset(name for name, count in counted.items() if count > 1),
+        headers=request.headers,
+        cookies=MappingProxyType(request.cookies),
+        csrf_token=csrf_token if _CSRF_TOKEN.fullmatch(csrf_token) else secrets.token_urlsafe(24),
+    )
+
+
+def _endpoint(incoming: Incoming | None) -> _Endpoint:
+    if incoming is None:
+        return _NOT_AN_ENDPOINT
+    table = _DOMAIN if incoming.place.surface == "domain" else _ISSUER
+    return table.get(incoming.place.path, _NOT_AN_ENDPOINT)
+
+
+def _respond(incoming: Incoming | None, endpoint: _Endpoint, fault: Fault | None) -> Response:
+    """Return the answer; a fault replaces it, after the work was done if it says so."""
+    if fault is not None and fault.status is not None:
+        if fault.processed:
+            _right_answer(incoming, endpoint)
+        return _with_cors(Response(fault.body, status_code=fault.status, headers=dict(fault.headers)), endpoint)
+    return _right_answer(incoming, endpoint)
+
+
+def _right_answer(incoming: Incoming | None, endpoint: _Endpoint) -> Response:
+    if incoming is None:
+        return Response("No user pool of this emulator has this address.\n", status_code=404, media_type="text/plain")
+    on_domain = incoming.place.surface == "domain"
+    handler = endpoint.handlers.get(incoming.method)
+    if handler is not None:
+        response = handler(incoming)
+    elif incoming.method == "OPTIONS" and endpoint.cross_origin:
+        allowed = ", ".join([*endpoint.handlers, "OPTIONS"])
+        headers = {
+            "access-control-allow-methods": allowed,
+            "access-control-allow-headers": "Authorization, Content-Type",
+            "access-control-max-age": "600",
+        }
+        response = Response(status_code=200, headers=headers)
+    elif endpoint.handlers:
+        response = Response(status_code=405, headers={"allow": ", ".join(endpoint.handlers)})
+    elif on_domain:
+        response = Response(status_code=404)
+    else:
+        response = backchannel.not_understood(incoming)
+    if on_domain:
+        response.headers["x-amz-cognito-request-id"] = str(uuid.uuid4())
+        response.set_cookie(
+            _CSRF_COOKIE,
+            incoming.csrf_token,
+            path=incoming.place.cookie_path,
+            secure=incoming.place.secure,
+            httponly=True,
+            samesite="lax",
+        )
+    return _with_cors(response, endpoint)
+
+
+def _with_cors(response: Response, endpoint: _Endpoint) -> Response:
+    if endpoint.cross_origin:
+        response.headers["access-control-allow-origin"] = "*"
+    return response
+
+
+async def _limited_body(request: Request) -> bytes:
+    """Read a form; what is longer than any form of a login is dropped, and then misses its parameters."""
+    chunks = bytearray()
+    async for chunk in request.stream():
+        if len(chunks) + len(chunk) <= _MAX_BODY:
+            chunks += chunk
+    return bytes(chunks)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return []
+
+
+def _first_values(text: str) -> Mapping[str, str]:
+    """Return the first value of each parameter, as a servlet's `getParameter` does."""
+    first: dict[str, str] = {}
+    for name, value in _pairs(text):
+        first.setdefault(name, value)
+    return MappingProxyType(first)

@@ -1,0 +1,155 @@
+"""What a browser meets: authorize, the login page, logout, the error page.
+
+Decides who is signed in, and when a person must sign in again.
+
+Source: https://docs.aws.amazon.com/cognito/latest/developerguide/managed-login-endpoints.html and
+    .../cognito-user-pools-managed-login.html
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from cognito_oidc.emulator import authorization, pages
+from cognito_oidc.emulator.authorization import RefusedError, find_client, judge, redirect, send_back, to_error_page
+from cognito_oidc.emulator.ledger import SESSION_SECONDS, BrowserSession
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from cognito_oidc.emulator.addresses import Incoming
+    from cognito_oidc.emulator.authorization import Demand
+
+SESSION_COOKIE: Final = "cognito"
+# What `/logout` hands on to the login page, as its documentation lists it.
+# Source: https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
+_LOGOUT_PARAMETERS: Final = ("client_id", "redirect_uri", "response_type", "scope", "state", "nonce")
+_PKCE_PARAMETERS: Final = ("code_challenge", "code_challenge_method")
+
+
+def authorize(incoming: Incoming) -> Response:
+    """Answer `GET /oauth2/authorize`: on to the application with a live session, else to the login page."""
+    try:
+        demand = judge(incoming)
+    except RefusedError as refused:
+        return refused.response
+    now = incoming.pool.surroundings.clock()
+    session = _session(incoming, now)
+    if session is not None and demand.accepts(session, now) and not demand.prompt & {"login", "select_account"}:
+        return authorization.complete(incoming, demand, session, now)
+    if "none" in demand.prompt:
+        named = {"error": "login_required", "state": demand.state}
+        return send_back(demand.redirect_uri, named, fragment=demand.implicit)
+    return redirect(_login_url(incoming))
+
+
+def login_page(incoming: Incoming) -> Response:
+    """Answer `GET /login` with the form."""
+    try:
+        demand = judge(incoming)
+    except RefusedError as refused:
+        return refused.response
+    return _form(incoming, demand, username=incoming.query.get("login_hint", ""), problem=None)
+
+
+def login(incoming: Incoming) -> Response:
+    """Answer `POST /login`: sign the person in, or show the form again."""
+    submitted = incoming.form.get("_csrf", "")
+    # Without the cookie `csrf_token` is a fresh value, which no form can hold.
+    if not hmac.compare_digest(submitted.encode(), incoming.csrf_token.encode()):
+        return pages.error(incoming, "Invalid CSRF token", status=403)
+    try:
+        demand = judge(incoming)
+    except RefusedError as refused:
+        return refused.response
+    now = incoming.pool.surroundings.clock()
+    if "continue" in incoming.form:
+        session = _session_to_offer(incoming, demand, now)
+        if session is None:
+            return _form(incoming, demand, username="", problem=None)
+        return authorization.complete(incoming, demand, session, now)
+    username = incoming.form.get("username", "")
+    user = incoming.pool.users.get(username)
+    password = incoming.form.get("password", "")
+    if user is None or not hmac.compare_digest(user.password.encode(), password.encode()):
+        return _form(incoming, demand, username=username, problem="incorrect")
+    if not user.enabled:
+        return _form(incoming, demand, username=username, problem="disabled")
+    response = authorization.complete(incoming, demand, BrowserSession(user, now), now)
+    response.set_cookie(
+        SESSION_COOKIE,
+        incoming.pool.ledger.open_session(user, now),
+        max_age=SESSION_SECONDS,
+        path=incoming.place.cookie_path,
+        secure=incoming.place.secure,
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def logout(incoming: Incoming) -> Response:
+    """Answer `GET /logout`, in both its forms; the session ends even where the parameters are wrong."""
+    incoming.pool.ledger.close_session(incoming.cookies.get(SESSION_COOKIE))
+    try:
+        response = _after_logout(incoming)
+    except RefusedError as refused:
+        response = refused.response
+    response.delete_cookie(
+        SESSION_COOKIE, path=incoming.place.cookie_path, secure=incoming.place.secure, httponly=True, samesite="lax"
+    )
+    return response
+
+
+def error_page(incoming: Incoming) -> Response:
+    """Answer `GET /error`."""
+    return pages.error(incoming, incoming.query.get("error", ""), status=400)
+
+
+def _after_logout(incoming: Incoming) -> Response:
+    client = find_client(incoming)
+    logout_uri = incoming.query.get("logout_uri")
+    if logout_uri and logout_uri in client.logout_uris:
+        return redirect(logout_uri)
+    redirect_uri = incoming.query.get("redirect_uri")
+    if logout_uri or not redirect_uri:
+        # Also for OpenID Connect's own post_logout_redirect_uri, which Cognito does not know.
+        # Source: https://github.com/streamlit/streamlit/issues/14601
+        return to_error_page(incoming, pages.missing_text("redirect_uri"))
+    if redirect_uri not in client.redirect_uris:
+        return to_error_page(incoming, "redirect_mismatch")
+    if not incoming.query.get("response_type"):
+        return to_error_page(incoming, pages.missing_text("response_type"))
+    keeps_pkce = incoming.pool.surroundings.behaviour.logout_keeps_pkce
+    names = (*_LOGOUT_PARAMETERS, *(_PKCE_PARAMETERS if keeps_pkce else ()))
+    handed_on = {name: incoming.query[name] for name in names if name in incoming.query}
+    return redirect(f"{incoming.place.root}/login?{urlencode(handed_on)}")
+
+
+def _form(incoming: Incoming, demand: Demand, *, username: str, problem: str | None) -> Response:
+    now = incoming.pool.surroundings.clock()
+    session = _session_to_offer(incoming, demand, now)
+    return pages.login(
+        incoming,
+        action=_login_url(incoming),
+        application=demand.client.name,
+        username=username,
+        problem=problem,
+        signed_in_as=session.user.username if session is not None else None,
+    )
+
+
+def _session(incoming: Incoming, now: float) -> BrowserSession | None:
+    return incoming.pool.ledger.find_session(incoming.cookies.get(SESSION_COOKIE), now)
+
+
+def _session_to_offer(incoming: Incoming, demand: Demand, now: float) -> BrowserSession | None:
+    """Return the session that the login page may offer to go on with."""
+    session = _session(incoming, now)
+    return session if demand.accepts(session, now) and "login" not in demand.prompt else None
+
+
+def _login_url(incoming: Incoming) -> str:
+    return f"{incoming.place.root}/login?{urlencode(incoming.query)}"

@@ -1,0 +1,169 @@
+"""What a pool remembers between requests: browser sessions, codes, sign-ins and their refresh tokens.
+
+Decides how long each lives and when it dies. Time is an argument; whoever calls holds the emulator's lock.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cognito_oidc.emulator.tokens import generate_refresh_token
+
+if TYPE_CHECKING:
+    from cognito_oidc.emulator.app_clients import EmulatedAppClient
+    from cognito_oidc.emulator.pools import EmulatedUser
+
+# https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html: one hour from the
+# sign-in, not prolonged by use.
+SESSION_SECONDS: Final = 3_600
+# https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html: five minutes, used once.
+CODE_SECONDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A browser that is signed in at the pool's domain."""
+
+    user: EmulatedUser
+    created_at: float
+
+    def is_alive(self, now: float) -> bool:
+        """Tell whether the session still signs the person in."""
+        return now < self.created_at + SESSION_SECONDS and self.user.enabled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """An authorization code, and what it was asked for."""
+
+    user: EmulatedUser
+    client: EmulatedAppClient
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    auth_time: int
+    nonce: str | None
+    code_challenge: str | None
+    resource: str | None
+    expires_at: float
+
+
+@dataclass(slots=True, kw_only=True)
+class SignIn:
+    """One grant to one app client: all tokens with the same `origin_jti`. Revoked or not as a whole."""
+
+    user: EmulatedUser
+    client: EmulatedAppClient
+    scopes: tuple[str, ...]
+    auth_time: int
+    nonce: str | None = None
+    resource: str | None = None
+    refresh_expires_at: float = 0.0
+    revoked: bool = False
+    origin_jti: str = field(default_factory=lambda: str(uuid.uuid4()))
+    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@dataclass(slots=True)
+class RefreshToken:
+    """A refresh token; `dies_at` is set once it was rotated out."""
+
+    sign_in: SignIn
+    dies_at: float
+
+    def is_alive(self, now: float) -> bool:
+        """Tell whether the token may still be used."""
+        return now < self.dies_at and not self.sign_in.revoked and self.sign_in.user.enabled
+
+
+class Ledger:
+    """Everything that one pool hands out and must know again."""
+
+    __slots__ = ("_codes", "_refresh_tokens", "_sessions", "_sign_ins")
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, BrowserSession] = {}
+        self._codes: dict[str, Code] = {}
+        self._refresh_tokens: dict[str, RefreshToken] = {}
+        self._sign_ins: dict[str, SignIn] = {}
+
+    def open_session(self, user: EmulatedUser, now: float) -> str:
+        """Sign a browser in and return the value of its cookie, a new one each time."""
+        self._sessions = {value: session for value, session in self._sessions.items() if session.is_alive(now)}
+        value = secrets.token_urlsafe(32)
+        self._sessions[value] = BrowserSession(user, now)
+        return value
+
+    def find_session(self, cookie: str | None, now: float) -> BrowserSession | None:
+        """Return the session that a cookie stands for, if it is still alive."""
+        session = self._sessions.get(cookie) if cookie else None
+        return session if session is not None and session.is_alive(now) else None
+
+    def close_session(self, cookie: str | None) -> None:
+        """Sign a browser out; tokens are not touched."""
+        if cookie:
+            self._sessions.pop(cookie, None)
+
+    def add_code(self, code: Code, now: float) -> str:
+        """Remember what a code stands for and return the code."""
+        self._codes = {value: each for value, each in self._codes.items() if now < each.expires_at}
+        value = str(uuid.uuid4())
+        self._codes[value] = code
+        return value
+
+    def find_code(self, value: str, now: float) -> Code | None:
+        """Return what a code stands for, unless it was used or is too old."""
+        code = self._codes.get(value)
+        return code if code is not None and now < code.expires_at and code.user.enabled else None
+
+    def use_code(self, value: str) -> None:
+        """Make a code invalid."""
+        self._codes.pop(value, None)
+
+    def add_sign_in(self, sign_in: SignIn, now: float) -> SignIn:
+        """Remember a sign-in, whose refresh tokens live from now for as long as the app client says."""
+        sign_in.refresh_expires_at = now + sign_in.client.refresh_token_validity
+        self._sign_ins[sign_in.origin_jti] = sign_in
+        return sign_in
+
+    def find_sign_in(self, origin_jti: object) -> SignIn | None:
+        """Return the sign-in that a token's `origin_jti` names."""
+        return self._sign_ins.get(origin_jti) if isinstance(origin_jti, str) else None
+
+    def add_refresh_token(self, sign_in: SignIn) -> str:
+        """Issue a refresh token that lives for the sign-in's remaining time."""
+        value = generate_refresh_token()
+        self._refresh_tokens[value] = RefreshToken(sign_in, sign_in.refresh_expires_at)
+        return value
+
+    def find_refresh_token(self, value: str) -> RefreshToken | None:
+        """Return a refresh token that was once issued, dead or alive."""
+        return self._refresh_tokens.get(value)
+
+    def rotate(self, token: RefreshToken, now: float) -> str:
+        """Replace a refresh token: it dies when the app client's grace period ends, and that is not prolonged."""
+        token.dies_at = min(token.dies_at, now + token.sign_in.client.retry_grace_period)
+        return self.add_refresh_token(token.sign_in)
+
+    def revoke_all(self, user: EmulatedUser) -> None:
+        """Revoke every sign-in of a person. The browser's session survives, as with GlobalSignOut."""
+        for sign_in in self._sign_ins.values():
+            if sign_in.user is user:
+                sign_in.revoked = True
+
+
+def proves(code_verifier: str | None, code_challenge: str) -> bool:
+    """Tell whether a verifier belongs to a S256 challenge.
+
+    Source: RFC 7636 section 4.6.
+    """
+    if code_verifier is None:
+        return False
+    digest = hashlib.sha256(code_verifier.encode()).digest()
+    derived = base64.urlsafe_b64encode(digest).rstrip(b"=")
+    return hmac.compare_digest(derived, code_challenge.encode())
