@@ -10,10 +10,11 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
-pages = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["README.md", "docs/**/*.md"])
+pages = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"])
 docstrings = Sybil(
     parsers=[DocTestParser()],
-    patterns=["src/cognito_oidc/**/*.py", "src/cognito_oidc/*.py"],
+    path="src/cognito_oidc",
+    patterns=["*.py"],
     document_types={".py": PythonDocStringDocument},
 )
 
