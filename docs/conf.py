@@ -25,6 +25,7 @@ html_show_sourcelink = False
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+maximum_signature_line_length = 100  # one parameter a line from there on
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = True
