@@ -38,7 +38,7 @@ format: $(DEV) ## let ruff mend what it can
 
 types: $(DEV) ## mypy --strict on src and tests; every public name typed in full
 	$(BIN)/mypy
-	$(BIN)/basedpyright --verifytypes cognito_oidc --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" basedpyright --verifytypes cognito_oidc --ignoreexternal
 
 layers: $(DEV) ## who may import whom
 	$(BIN)/lint-imports
