@@ -41,7 +41,7 @@ types: $(DEV) ## mypy --strict on src and tests; every public name typed in full
 	PATH="$(CURDIR)/$(BIN):$$PATH" basedpyright --verifytypes cognito_oidc --ignoreexternal
 
 layers: $(DEV) ## who may import whom
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 docs: $(DEV) ## build the documentation into docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet -b html docs docs/_build/html

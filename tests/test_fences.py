@@ -15,13 +15,20 @@ IMPURE = {
     "threading", "time", "urllib.request",
 }  # fmt: skip
 
-EVERY_FILE = sorted(SOURCE.rglob("*.py"))
-PURE_FILES = [path for path in EVERY_FILE if path.parent.name == "protocol" or path.name in {"errors.py", "_frozen.py"}]
-RING_3 = ("__main__.py", "cli", "emulator", "integrations", "testing.py")
-BASE_FILES = [path for path in EVERY_FILE if path.relative_to(SOURCE).parts[0] not in RING_3]
-RING_3_FILES = [path for path in EVERY_FILE if path not in BASE_FILES]
-RING_2 = {f"cognito_oidc.{name}" for name in ("_transport", "client", "federation", "token_source", "verifier")}
-NOT_CLI_FILES = [path for path in EVERY_FILE if path.relative_to(SOURCE).parts[0] not in {"__main__.py", "cli"}]
+
+def files_of(ring: tuple[str, ...]) -> list[Path]:
+    """Every source file in these files and folders of the package."""
+    return [path for path in sorted(SOURCE.rglob("*.py")) if path.relative_to(SOURCE).parts[0] in ring]
+
+
+EVERY_NAME = tuple(path.name for path in sorted(SOURCE.iterdir()))
+PURE = ("_frozen.py", "errors.py", "protocol")  # rings 0 and 1
+COMMAND = ("__main__.py", "cli")
+RING_3 = (*COMMAND, "emulator", "integrations", "testing.py")
+BASE = tuple(name for name in EVERY_NAME if name not in RING_3)  # rings 0 to 2, and the door
+RING_2 = {
+    f"cognito_oidc.{Path(name).stem}" for name in BASE if name.endswith(".py") and name not in {*PURE, "__init__.py"}
+}
 
 
 def relative(path: Path) -> str:
@@ -56,19 +63,19 @@ def dotted_names(source: str) -> Iterator[str]:
                 yield f"{name}.{attribute}"
 
 
-@pytest.mark.parametrize("path", PURE_FILES, ids=relative)
+@pytest.mark.parametrize("path", files_of(PURE), ids=relative)
 def test_rings_0_and_1_are_pure(path: Path) -> None:
     """What is true needs no network, clock, environment, file, log or randomness: they are arguments."""
     assert forbidden_imports(path.read_text(encoding="utf-8"), IMPURE) == set()
 
 
-@pytest.mark.parametrize("path", BASE_FILES, ids=relative)
+@pytest.mark.parametrize("path", files_of(tuple(name for name in BASE if name != "_transport.py")), ids=relative)
 def test_base_package_runs_over_any_event_loop(path: Path) -> None:
-    """Rings 0 to 2 wait by anyio alone, so that they run over trio too."""
+    """Rings 0 to 2 wait by anyio; the transport alone knows asyncio too, since anyio does not shield `task.cancel()`."""
     assert forbidden_imports(path.read_text(encoding="utf-8"), {"asyncio", "trio"}) == set()
 
 
-@pytest.mark.parametrize("path", BASE_FILES, ids=relative)
+@pytest.mark.parametrize("path", files_of(BASE), ids=relative)
 def test_base_package_asks_no_clock_of_its_own(path: Path) -> None:
     """Rings 0 to 2 may offer `time.time` as the default of `clock=`, and never call it."""
     source = path.read_text(encoding="utf-8")
@@ -76,13 +83,13 @@ def test_base_package_asks_no_clock_of_its_own(path: Path) -> None:
     assert "time.time" not in set(imported_modules(source))
 
 
-@pytest.mark.parametrize("path", RING_3_FILES, ids=relative)
+@pytest.mark.parametrize("path", files_of(RING_3), ids=relative)
 def test_ring_3_uses_ring_2_through_the_door(path: Path) -> None:
     """Frameworks, the local Cognito and the command use what anybody may use; above all never the transport."""
     assert forbidden_imports(path.read_text(encoding="utf-8"), RING_2) == set()
 
 
-@pytest.mark.parametrize("path", NOT_CLI_FILES, ids=relative)
+@pytest.mark.parametrize("path", files_of(tuple(name for name in EVERY_NAME if name not in COMMAND)), ids=relative)
 def test_only_the_command_reads_the_environment(path: Path) -> None:
     """What a library does is said by its arguments."""
     source = path.read_text(encoding="utf-8")
