@@ -43,6 +43,13 @@ def test_package_is_typed() -> None:
     assert (ROOT / "src" / "cognito_oidc" / "py.typed").is_file()
 
 
+def test_map_of_contributing_names_what_is_there() -> None:
+    """The map leads somewhere: each file and folder that CONTRIBUTING.md names in a table of it exists."""
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests)/[\w./-]+)`", contributing)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 @pytest.mark.parametrize("pins", PINS, ids=lambda path: path.name)
 def test_pins_hold_hashes_and_no_address(pins: Path) -> None:
     """Every pinned release has a hash, and no index, host or link is named."""
