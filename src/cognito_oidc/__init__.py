@@ -1,0 +1,171 @@
+"""An async SDK for Amazon Cognito user pools as an OpenID Connect provider.
+
+This is the door: it holds the public names and defines nothing. Names are loaded when they are first used (PEP 562), so
+that importing the package costs next to nothing and a verifier never pays for an HTTP client.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cognito_oidc._verification import VerifierHealth
+    from cognito_oidc.client import CognitoClient
+    from cognito_oidc.errors import (
+        AuthorizationDeniedError,
+        CallbackError,
+        CognitoOidcError,
+        ConfigurationError,
+        ExpiredTokenError,
+        InsufficientScopeError,
+        InvalidClaimError,
+        InvalidClientError,
+        InvalidGrantError,
+        InvalidSignatureError,
+        KeysNotLoadedError,
+        KeysUnavailableError,
+        LoginRequiredError,
+        MalformedTokenError,
+        OAuthError,
+        ProtocolError,
+        RateLimitedError,
+        StateMismatchError,
+        StoreError,
+        TokenVerificationError,
+        TransportError,
+        UnknownKeyError,
+    )
+    from cognito_oidc.protocol.authorization import AuthorizationRequest
+    from cognito_oidc.protocol.callback import peek_state
+    from cognito_oidc.protocol.events import (
+        KeyAppeared,
+        KeySetFetchFailed,
+        KeySetRefreshed,
+        KeyWithdrawn,
+        StaleServed,
+        TokenRejected,
+        UnknownKid,
+        VerifierEvent,
+    )
+    from cognito_oidc.protocol.key_cache import CachePolicy
+    from cognito_oidc.protocol.metadata import ProviderMetadata
+    from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.tokens import TokenSet
+    from cognito_oidc.protocol.typed_claims import AccessTokenClaims, Identity, IdTokenClaims, TokenClaims
+    from cognito_oidc.protocol.userinfo import UserInfo
+    from cognito_oidc.sync_verifier import SyncTokenVerifier
+    from cognito_oidc.verifier import MultiPoolVerifier, TokenVerifier
+
+__all__ = [
+    "AccessTokenClaims",
+    "AuthorizationDeniedError",
+    "AuthorizationRequest",
+    "CachePolicy",
+    "CallbackError",
+    "CognitoClient",
+    "CognitoOidcError",
+    "ConfigurationError",
+    "ExpiredTokenError",
+    "IdTokenClaims",
+    "Identity",
+    "InsufficientScopeError",
+    "InvalidClaimError",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "InvalidSignatureError",
+    "KeyAppeared",
+    "KeySetFetchFailed",
+    "KeySetRefreshed",
+    "KeyWithdrawn",
+    "KeysNotLoadedError",
+    "KeysUnavailableError",
+    "LoginRequiredError",
+    "MalformedTokenError",
+    "MultiPoolVerifier",
+    "OAuthError",
+    "ProtocolError",
+    "ProviderMetadata",
+    "RateLimitedError",
+    "StaleServed",
+    "StateMismatchError",
+    "StoreError",
+    "SyncTokenVerifier",
+    "TokenClaims",
+    "TokenRejected",
+    "TokenSet",
+    "TokenVerificationError",
+    "TokenVerifier",
+    "TransportError",
+    "UnknownKeyError",
+    "UnknownKid",
+    "UserInfo",
+    "UserPool",
+    "VerifierEvent",
+    "VerifierHealth",
+    "peek_state",
+]
+
+_MODULES = {
+    "AccessTokenClaims": ".protocol.typed_claims",
+    "AuthorizationDeniedError": ".errors",
+    "AuthorizationRequest": ".protocol.authorization",
+    "CachePolicy": ".protocol.key_cache",
+    "CallbackError": ".errors",
+    "CognitoClient": ".client",
+    "CognitoOidcError": ".errors",
+    "ConfigurationError": ".errors",
+    "ExpiredTokenError": ".errors",
+    "IdTokenClaims": ".protocol.typed_claims",
+    "Identity": ".protocol.typed_claims",
+    "InsufficientScopeError": ".errors",
+    "InvalidClaimError": ".errors",
+    "InvalidClientError": ".errors",
+    "InvalidGrantError": ".errors",
+    "InvalidSignatureError": ".errors",
+    "KeyAppeared": ".protocol.events",
+    "KeySetFetchFailed": ".protocol.events",
+    "KeySetRefreshed": ".protocol.events",
+    "KeyWithdrawn": ".protocol.events",
+    "KeysNotLoadedError": ".errors",
+    "KeysUnavailableError": ".errors",
+    "LoginRequiredError": ".errors",
+    "MalformedTokenError": ".errors",
+    "MultiPoolVerifier": ".verifier",
+    "OAuthError": ".errors",
+    "ProtocolError": ".errors",
+    "ProviderMetadata": ".protocol.metadata",
+    "RateLimitedError": ".errors",
+    "StaleServed": ".protocol.events",
+    "StateMismatchError": ".errors",
+    "StoreError": ".errors",
+    "SyncTokenVerifier": ".sync_verifier",
+    "TokenClaims": ".protocol.typed_claims",
+    "TokenRejected": ".protocol.events",
+    "TokenSet": ".protocol.tokens",
+    "TokenVerificationError": ".errors",
+    "TokenVerifier": ".verifier",
+    "TransportError": ".errors",
+    "UnknownKeyError": ".errors",
+    "UnknownKid": ".protocol.events",
+    "UserInfo": ".protocol.userinfo",
+    "UserPool": ".protocol.provider",
+    "VerifierEvent": ".protocol.events",
+    "VerifierHealth": "._verification",
+    "peek_state": ".protocol.callback",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from where it is defined."""
+    module = _MODULES.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module  # noqa: PLC0415 - only where a name is used
+
+    value = getattr(import_module(f"{__name__}{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return [*__all__]

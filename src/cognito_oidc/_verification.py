@@ -1,0 +1,365 @@
+"""What the asynchronous and the synchronous verifier share: everything but waiting.
+
+Decides in which order a token is judged, and what configures a verifier. Imports nothing that is slow to import: a
+process that is given its keys pays for nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from cognito_oidc._issuer_keys import IssuerKeys
+from cognito_oidc._key_snapshot import load_snapshot
+from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown
+from cognito_oidc.protocol.claims import (
+    Requirements,
+    check_access_token,
+    check_again,
+    check_id_token,
+    check_requirements,
+)
+from cognito_oidc.protocol.events import TokenRejected
+from cognito_oidc.protocol.jws import decode_object, parse_header, split_token, verify_signature
+from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant, age_of
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from os import PathLike
+
+    from cognito_oidc.protocol.events import VerifierEvent
+    from cognito_oidc.protocol.jwks import VerificationKey
+    from cognito_oidc.protocol.jws import TokenParts
+    from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.typed_claims import TokenClaims
+
+MAX_ACCESS_TOKEN: Final = 16 * 1024
+MAX_ID_TOKEN: Final = 128 * 1024
+
+
+class VerifierHealth(NamedTuple):
+    """How a verifier's keys are.
+
+    Attributes:
+        state: `"empty"` (none yet), `"fresh"`, `"soft"`, `"hard"` or `"dead"`.
+        age: Seconds since the last good fetch, or None.
+        last_error: What the last fetch said, if it failed.
+        next_attempt_in: Seconds before which no fetch is tried after a failure, or None.
+    """
+
+    state: str
+    age: float | None
+    last_error: str | None
+    next_attempt_in: float | None
+
+
+class IdExpectations(NamedTuple):
+    """What the caller knows about an ID token. None leaves a check out."""
+
+    nonce: str | None
+    access_token: str | None
+    max_age: float | None
+
+
+class Pending(NamedTuple):
+    """A token that passed every check which needs no fetch; the key set has to be fetched or refreshed first."""
+
+    keys: IssuerKeys
+    kid: str
+    parts: TokenParts
+    claims: TokenClaims
+    verified_with: VerificationKey | None
+
+
+class _Remembered(NamedTuple):
+    signature: bytes
+    key: VerificationKey
+    keys: IssuerKeys
+    claims: AccessTokenClaims
+
+
+class VerifierCore:
+    """A verifier without waiting."""
+
+    def __init__(
+        self,
+        pool: UserPool,
+        *,
+        client_ids: Iterable[str] | None,
+        leeway: float,
+        policy: CachePolicy | None,
+        jwks: Mapping[str, object] | str | PathLike[str] | None,
+        resource: str | None,
+        access_token_claims: type[AccessTokenClaims],
+        id_token_claims: type[IdTokenClaims],
+        max_access_token: int,
+        max_id_token: int,
+        verified_cache_size: int,
+        on_event: Callable[[VerifierEvent], None] | None,
+        clock: Callable[[], float] | None,
+    ) -> None:
+        """Check and keep what configures a verifier."""
+        self.pool = pool
+        self.policy = policy or CachePolicy()
+        self._client_ids = _checked_client_ids(client_ids)
+        self._leeway = _checked_number(leeway, "leeway")
+        self._wanted = Requirements(resource=resource)
+        self._access_claims = access_token_claims
+        self._id_claims = id_token_claims
+        self._max_access = int(_checked_number(max_access_token, "max_access_token"))
+        self._max_id = int(_checked_number(max_id_token, "max_id_token"))
+        self._on_event = on_event
+        self.clock = clock or time.time
+        # A clock of a test turns both hands.
+        monotonic = time.monotonic if clock is None else clock
+        self.issuers = {
+            issuer: IssuerKeys(
+                issuer, jwks_uri, policy=self.policy, clock=self.clock, monotonic=monotonic, emit=self.emit
+            )
+            for issuer, jwks_uri in pool.accepted_issuers.items()
+        }
+        self._given = jwks
+        self._memory: dict[bytes, _Remembered] = {}
+        self._memory_size = int(_checked_number(verified_cache_size, "verified_cache_size"))
+        if self._memory_size:
+            from hashlib import sha256  # noqa: PLC0415 - 2.4 ms that only the memory needs
+
+            self._digest = sha256
+
+    def emit(self, event: VerifierEvent) -> None:
+        """Tell who listens; an error of theirs is theirs."""
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:  # noqa: BLE001 - a broken listener must not decide about tokens
+                self.log("on_event raised; the event was dropped")
+        self.log("%s", event)
+
+    def log(self, message: str, *args: object) -> None:
+        """Log at DEBUG where logging was imported; where it was not, nobody can have asked for it."""
+        logging = sys.modules.get("logging")
+        if logging is not None:
+            logging.getLogger("cognito_oidc").debug(message, *args)
+
+    def wanted(
+        self,
+        required_scopes: Iterable[str],
+        any_of_scopes: Iterable[str],
+        required_groups: Iterable[str],
+        any_of_groups: Iterable[str],
+        resource: str | None,
+    ) -> Requirements:
+        """Return what a call asks of the token."""
+        if resource is None and not (required_scopes or any_of_scopes or required_groups or any_of_groups):
+            return self._wanted
+        return Requirements(
+            _names(required_scopes, "required_scopes"),
+            _names(any_of_scopes, "any_of_scopes"),
+            _names(required_groups, "required_groups"),
+            _names(any_of_groups, "any_of_groups"),
+            self._wanted.resource if resource is None else resource,
+        )
+
+    def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending:
+        """Judge an access token; return what is left to do where its key is not at hand."""
+        if self._memory:
+            remembered = self._recall(token, wanted)
+            if remembered is not None:
+                return remembered
+        return cast("AccessTokenClaims | Pending", self._judge(token, self._max_access, self._check_access, wanted))
+
+    def id_token(self, token: str, expected: IdExpectations) -> IdTokenClaims | Pending:
+        """Judge an ID token; return what is left to do where its key is not at hand."""
+        return cast("IdTokenClaims | Pending", self._judge(token, self._max_id, self._check_id, expected))
+
+    def without_waiting(self, judged: TokenClaims | Pending) -> TokenClaims:
+        """Finish what was judged with the keys that are there.
+
+        Raises:
+            KeysNotLoadedError: There are none that may be used.
+            UnknownKeyError: They do not have the token's kid.
+        """
+        if not isinstance(judged, Pending):
+            return judged
+        try:
+            return self.finish(judged, judged.keys.key_without_waiting(judged.kid))
+        except TokenVerificationError as error:
+            self.reject(error)
+            raise
+
+    def finish(self, pending: Pending, key: VerificationKey) -> TokenClaims:
+        """Check the signature with the key that was waited for."""
+        if key is not pending.verified_with:
+            verify_signature(pending.parts.signature, pending.parts.signing_input, key.public_key)
+        pending.keys.remember_header(pending.parts.header, key)
+        return pending.claims
+
+    def reject(self, error: TokenVerificationError) -> None:
+        """Tell that a token was refused."""
+        self.emit(TokenRejected(error.code))
+
+    def load_given_keys(self) -> None:
+        """Read the keys of `jwks=`, once.
+
+        Raises:
+            ConfigurationError: They cannot be read.
+        """
+        given, self._given = self._given, None
+        if given is None:
+            return
+        for one in load_snapshot(given, issuers=self.issuers, default_issuer=self.pool.issuer):
+            keys = self.issuers[one.issuer]
+            now = keys.now()
+            age = 0.0 if one.fetched_at is None else max(0.0, now.wall - one.fetched_at)
+            keys.load(one.key_set, at=Instant(now.wall - age, now.monotonic - age))
+
+    def health(self) -> VerifierHealth:
+        """Return how the keys of the pool's own issuer are."""
+        self.load_given_keys()
+        keys = self.issuers[self.pool.issuer]
+        state, now = keys.state, keys.now()
+        wait = state.next_attempt - now.monotonic
+        pause = wait if wait > 0 else None
+        if state.key_set is None:
+            return VerifierHealth("empty", None, state.last_error, pause)
+        age = age_of(state, now)
+        ages = (("fresh", state.soft_after), ("soft", self.policy.hard_after), ("hard", self.policy.dead_after))
+        name = next((name for name, until in ages if age < until), "dead")
+        return VerifierHealth(name, age, state.last_error, pause)
+
+    def _judge(
+        self,
+        token: str,
+        max_length: int,
+        check: Callable[[dict[str, object], float, object], TokenClaims],
+        expected: object,
+    ) -> TokenClaims | Pending:
+        """Run the column of checks, cheap ones first.
+
+        With the key at hand the signature is judged before any claim. Without it the claims are judged first, so that
+        a token which is refused anyway costs no fetch; such an error says `signature_checked=False`.
+        """
+        if self._given is not None:
+            self.load_given_keys()
+        key = None
+        try:
+            parts = split_token(token, max_length=max_length)
+            payload = decode_object(parts.payload, what="payload")
+            keys = self._keys_of(payload)
+            now = self.clock()
+            key = keys.fresh_key(parts.header, now)
+            if key is not None:
+                verify_signature(parts.signature, parts.signing_input, key.public_key)
+                claims = check(payload, now, expected)
+                if self._memory_size and type(claims) is self._access_claims:
+                    self._remember(parts, _Remembered(parts.signature, key, keys, claims))
+                return claims
+            kid = parse_header(parts.header)
+            decision = keys.decide(kid)
+            key = decision.key
+            if key is not None:
+                verify_signature(parts.signature, parts.signing_input, key.public_key)
+            claims = check(payload, now, expected)
+        except TokenVerificationError as error:
+            if key is None and isinstance(error, InvalidClaimError):
+                error.signature_checked = False
+            self.reject(error)
+            raise
+        if key is not None and decision.action is Action.USE:
+            keys.remember_header(parts.header, key)
+            return claims
+        return Pending(keys, kid, parts, claims, key)
+
+    def _keys_of(self, payload: dict[str, object]) -> IssuerKeys:
+        """Return the keys of the issuer a token names, if it is one of the pool's. No address comes from the token."""
+        iss = payload.get("iss")
+        keys = self.issuers.get(iss) if isinstance(iss, str) else None
+        if keys is None:
+            expected = " or ".join(self.issuers)
+            msg = f"The token's iss is {shown(iss, limit=150)}, expected {expected}."
+            raise InvalidClaimError(msg, claim="iss", expected=expected, actual=shown(iss, limit=150))
+        return keys
+
+    def _check_access(self, payload: dict[str, object], now: float, wanted: Requirements) -> AccessTokenClaims:
+        claims = check_access_token(
+            payload,
+            client_ids=self._client_ids,
+            now=now,
+            leeway=self._leeway,
+            resource=wanted.resource,
+            claims_type=self._access_claims,
+        )
+        if wanted is not self._wanted:
+            check_requirements(claims, wanted)
+        return claims
+
+    def _check_id(self, payload: dict[str, object], now: float, expected: IdExpectations) -> IdTokenClaims:
+        return check_id_token(
+            payload,
+            client_ids=self._client_ids,
+            now=now,
+            leeway=self._leeway,
+            nonce=expected.nonce,
+            max_age=expected.max_age,
+            access_token=expected.access_token,
+            claims_type=self._id_claims,
+        )
+
+    def _recall(self, token: str, wanted: Requirements) -> AccessTokenClaims | None:
+        """Return the claims of a token that was verified before, after its times and what is wanted were checked."""
+        if not isinstance(token, str) or not token.isascii() or len(token) > self._max_access:
+            return None
+        signing_input, _, signature = token.encode("ascii").rpartition(b".")
+        digest = self._digest(signing_input).digest()
+        entry = self._memory.get(digest)
+        if entry is None or entry.signature != signature:
+            return None
+        now = self.clock()
+        if entry.keys.fresh_key(signing_input.partition(b".")[0], now) is not entry.key:
+            self._memory.clear()  # the key set changed, or is no longer fresh
+            return None
+        self._memory.pop(digest, None)
+        self._memory[digest] = entry  # the last used stands last
+        try:
+            check_again(entry.claims, now=now, leeway=self._leeway, wanted=wanted)
+        except TokenVerificationError as error:
+            self.reject(error)
+            raise
+        return entry.claims
+
+    def _remember(self, parts: TokenParts, entry: _Remembered) -> None:
+        memory = self._memory
+        memory[self._digest(parts.signing_input).digest()] = entry
+        while len(memory) > self._memory_size:
+            memory.pop(next(iter(memory)), None)
+
+
+def _names(values: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return names given by a caller; a bare string is the mistake of forgetting the comma."""
+    if isinstance(values, str):
+        msg = f"{what}: expected several names, got one text: write ({values!r},)."
+        raise ConfigurationError(msg)
+    names = tuple(values)
+    if not all(isinstance(name, str) and name for name in names):
+        msg = f"{what}: expected names that are not empty."
+        raise ConfigurationError(msg)
+    return names
+
+
+def _checked_client_ids(client_ids: Iterable[str] | None) -> frozenset[str] | None:
+    if client_ids is None:
+        return None
+    names = frozenset(_names(client_ids, "client_ids"))
+    if not names:
+        msg = "client_ids is empty, so that no token could pass: name the app clients, or write None for every one."
+        raise ConfigurationError(msg)
+    return names
+
+
+def _checked_number(value: float, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        msg = f"{what}: expected a number of 0 or more, got {value!r:.40}."
+        raise ConfigurationError(msg)
+    return value

@@ -1,0 +1,466 @@
+"""The relying party's half: log people in, keep their tokens, get machine tokens, log out.
+
+Decides the order of calls: build, send, parse, verify. Decides nothing about what is sent or accepted; that is the
+protocol's.
+"""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+import secrets as random_source
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from pydantic import SecretStr
+
+from cognito_oidc._transport import Transport, run_shielded
+from cognito_oidc.errors import ConfigurationError, InvalidClaimError, InvalidClientError, ProtocolError, shown
+from cognito_oidc.protocol import authorization
+from cognito_oidc.protocol.callback import parse_callback, peek_state
+from cognito_oidc.protocol.client_authentication import check_client_id, client_authentication
+from cognito_oidc.protocol.metadata import discovery_request, parse_provider_metadata
+from cognito_oidc.protocol.tokens import (
+    TokenSet,
+    client_credentials_request,
+    code_exchange_request,
+    keep_refresh_token,
+    parse_revocation_response,
+    parse_token_response,
+    refresh_request,
+    revocation_request,
+)
+from cognito_oidc.protocol.userinfo import parse_userinfo_response, userinfo_request
+from cognito_oidc.verifier import TokenVerifier
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from types import TracebackType
+
+    import httpx
+
+    from cognito_oidc._transport import AsyncHttpClient
+    from cognito_oidc.protocol.authorization import AuthorizationRequest
+    from cognito_oidc.protocol.callback import Callback
+    from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod
+    from cognito_oidc.protocol.metadata import ProviderMetadata
+    from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.typed_claims import IdTokenClaims
+    from cognito_oidc.protocol.userinfo import UserInfo
+    from cognito_oidc.protocol.wire import HttpRequest
+
+    SecretText = str | SecretStr
+    ClientSecret = SecretText | Callable[[], SecretText | Awaitable[SecretText]]
+
+T = TypeVar("T")
+
+MAX_REQUEST_AGE = 600.0
+"""Seconds between an authorization request and its callback. Ours; Cognito's own pages give up after five minutes."""
+
+
+class CognitoClient:
+    """An app client of a user pool, as a relying party.
+
+    Every authorization request carries S256 PKCE, `state` and `nonce`; no switch turns them off. Tokens are returned
+    only after the ID token was verified. A cancelled call finishes its exchange first, so that no answer is lost.
+    """
+
+    def __init__(
+        self,
+        pool: UserPool,
+        *,
+        client_id: str,
+        client_secret: ClientSecret | None = None,
+        redirect_uri: str | None = None,
+        scopes: str | Iterable[str] = ("openid",),
+        token_endpoint_auth_method: TokenEndpointAuthMethod | None = None,
+        identity_providers: Iterable[str] | None = None,
+        metadata: ProviderMetadata | None = None,
+        verifier: TokenVerifier | None = None,
+        http_client: httpx.AsyncClient | AsyncHttpClient | None = None,
+        leeway: float = 0,
+        max_request_age: float = MAX_REQUEST_AGE,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Configure a client; nothing is sent yet.
+
+        Args:
+            pool: The user pool.
+            client_id: The app client's id.
+            client_secret: Its secret: a text, a pydantic `SecretStr`, or a callable (async or not) that returns one and
+                is asked again once after `invalid_client`. None for a public client.
+            redirect_uri: One of the app client's callback URLs; needed to log people in.
+            scopes: What to ask for unless a request says otherwise.
+            token_endpoint_auth_method: None chooses `client_secret_post` with a secret and `none` without.
+            identity_providers: The names of the pool's providers; another name is then refused with a suggestion.
+            metadata: Discovered metadata, whose endpoints replace the computed ones.
+            verifier: Verifies ID tokens; None makes one for this app client.
+            http_client: An `httpx.AsyncClient`, or a client of that shape; it is not closed.
+            leeway: Seconds by which a token may have expired.
+            max_request_age: Seconds between an authorization request and its callback.
+            clock: Returns epoch seconds UTC, for tests.
+
+        Raises:
+            ConfigurationError: An argument cannot be right.
+        """
+        self._pool = pool
+        self._client_id = check_client_id(client_id)
+        self._secret = client_secret
+        self._method = token_endpoint_auth_method
+        if client_secret is None or isinstance(client_secret, str | SecretStr):
+            client_authentication(client_id, _plain(client_secret), token_endpoint_auth_method)
+        elif not callable(client_secret):
+            msg = f"client_secret: expected a text, a SecretStr or a callable, got {type(client_secret).__name__}."
+            raise ConfigurationError(msg)
+        self._redirect_uri = redirect_uri
+        if redirect_uri is not None:
+            authorization.check_redirect_uri(redirect_uri, what="redirect_uri")
+        self._scopes = authorization.check_scopes(scopes)
+        self._identity_providers = None if identity_providers is None else tuple(identity_providers)
+        if metadata is not None and metadata.issuer not in pool.accepted_issuers:
+            msg = f"metadata= is of {shown(metadata.issuer)}, not of {pool.issuer!r}."
+            raise ConfigurationError(msg)
+        self._metadata = metadata or pool.metadata
+        self._transport = Transport(http_client)
+        self._max_request_age = max_request_age
+        self._clock = clock or time.time
+        self._verifier = verifier or TokenVerifier(
+            pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock
+        )
+
+    @property
+    def pool(self) -> UserPool:
+        """The user pool."""
+        return self._pool
+
+    @property
+    def client_id(self) -> str:
+        """The app client's id."""
+        return self._client_id
+
+    def __repr__(self) -> str:
+        """Show whose client it is."""
+        return f"CognitoClient({self._pool!r}, client_id={self._client_id!r})"
+
+    async def __aenter__(self) -> Self:
+        """Do nothing yet: connections are made at the first send."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close what was opened here."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the HTTP client that was made here; a borrowed one stays open."""
+        await self._transport.aclose()
+
+    def authorization_request(
+        self,
+        *,
+        identity_provider: str | None = None,
+        idp_identifier: str | None = None,
+        login_hint: str | None = None,
+        prompt: str | Iterable[str] | None = None,
+        lang: str | None = None,
+        max_age: int | None = None,
+        acr_values: str | Iterable[str] | None = None,
+        resource: str | None = None,
+        scopes: str | Iterable[str] | None = None,
+        app_state: Mapping[str, object] | None = None,
+        redirect_uri: str | None = None,
+    ) -> AuthorizationRequest:
+        """Return a new authorization request; send the browser to its `url` and keep the rest until it comes back.
+
+        Args:
+            identity_provider: `"COGNITO"`, a social provider, or the name of a SAML or OIDC provider; case counts.
+            idp_identifier: One of the identifiers of a provider instead of its name.
+            login_hint: User name or e-mail address to fill in.
+            prompt: `"none"` alone, or a combination of `"login"`, `"select_account"` and `"consent"`.
+            lang: Language of managed login, such as `"pt-BR"`.
+            max_age: Seconds since the last sign-in after which the person signs in again; checked in the ID token.
+            acr_values: Authentication contexts, the most wanted first.
+            resource: The one resource server the access token is for.
+            scopes: Instead of the client's own.
+            app_state: JSON values to find again at the callback; they travel in the seal, never in `state`.
+            redirect_uri: Instead of the client's own.
+
+        Raises:
+            ConfigurationError: A parameter Cognito would refuse, ignore or mangle; or no `redirect_uri` at all.
+
+        Source: RFC 6749 section 4.1.1; OpenID Connect Core 1.0 section 3.1.2.1.
+        """
+        uri = redirect_uri or self._redirect_uri
+        if uri is None:
+            msg = "redirect_uri is missing: pass it to CognitoClient or to authorization_request."
+            raise ConfigurationError(msg)
+        return authorization.authorization_request(
+            authorization_endpoint=self._metadata.require("authorization_endpoint"),
+            issuer=self._pool.issuer,
+            client_id=self._client_id,
+            redirect_uri=uri,
+            scopes=self._scopes if scopes is None else scopes,
+            now=self._clock(),
+            random_bytes=random_source.token_bytes,
+            identity_provider=identity_provider,
+            idp_identifier=idp_identifier,
+            identity_providers=self._identity_providers,
+            login_hint=login_hint,
+            prompt=prompt,
+            lang=lang,
+            max_age=max_age,
+            acr_values=acr_values,
+            resource=resource,
+            app_state=app_state,
+        )
+
+    def peek_state(self, callback: Callback) -> str | None:
+        """Return the `state` of a callback, unchecked, to find the stored request by.
+
+        Raises:
+            CallbackError: The callback cannot be read.
+        """
+        return peek_state(callback)
+
+    async def exchange_code(self, callback: Callback, request: AuthorizationRequest) -> TokenSet:
+        """Return the tokens for a callback, after every check of the callback and of the ID token.
+
+        Args:
+            callback: The URL the browser came back with, or its query as a mapping.
+            request: The request that was kept.
+
+        Raises:
+            CallbackError: The callback cannot be used (`StateMismatchError`, `AuthorizationDeniedError` among them).
+            OAuthError: Cognito refused the code (`InvalidGrantError`, `InvalidClientError` among them).
+            TokenVerificationError: The ID token must not be trusted.
+            KeysUnavailableError: The keys to verify it with cannot be had.
+            ProtocolError: The answer breaks the protocol.
+            TransportError: No usable answer. The code may be used up: start again.
+
+        Source: RFC 6749 section 4.1.3; OpenID Connect Core 1.0 sections 3.1.3.5 and 3.1.3.7.
+        """
+        code = parse_callback(
+            callback,
+            request,
+            now=self._clock(),
+            max_request_age=self._max_request_age,
+            client_id=self._client_id,
+            issuers=self._pool.accepted_issuers,
+        )
+        endpoint = self._metadata.require("token_endpoint")
+        tokens = await self._token_request(
+            lambda who: code_exchange_request(code, token_endpoint=endpoint, authentication=who),
+            grant="authorization_code",
+            secrets=(code.code, request.code_verifier),
+        )
+        if "openid" in request.scopes and tokens.id_token is None:
+            msg = "Cannot use the token answer: openid was asked for and no ID token came."
+            raise ProtocolError(msg)
+        return await self._verified(tokens, nonce=request.nonce, max_age=request.max_age)
+
+    async def refresh(self, tokens: TokenSet | str) -> TokenSet:
+        """Return new tokens. The refresh token is the new one where one came (rotation), else the old one.
+
+        Args:
+            tokens: The tokens, or a refresh token. With tokens that have claims, the new ID token must be of the same
+                person.
+
+        Raises:
+            InvalidGrantError: The refresh token is no longer good: send the person to log in.
+            OAuthError: Cognito refused otherwise.
+            TokenVerificationError: The new ID token must not be trusted, or is another person's.
+            TransportError: No usable answer. With rotation on, the old refresh token may be used up.
+            ConfigurationError: There is no refresh token.
+
+        Source: RFC 6749 section 6; OpenID Connect Core 1.0 section 12.2.
+        """
+        token = tokens if isinstance(tokens, str) else tokens.refresh_token
+        if token is None:
+            msg = "These tokens have no refresh token: only the authorization code flow returns one."
+            raise ConfigurationError(msg)
+        old = None if isinstance(tokens, str) else tokens.claims
+        endpoint = self._metadata.require("token_endpoint")
+
+        async def exchange() -> TokenSet:
+            answer = await self._token_request(
+                lambda who: refresh_request(token, token_endpoint=endpoint, authentication=who),
+                grant="refresh_token",
+                secrets=(token,),
+            )
+            new = await self._verified(keep_refresh_token(answer, token), nonce=None, max_age=None)
+            _check_same_person(old, new.claims)
+            return new
+
+        return await run_shielded(exchange)
+
+    async def client_credentials(
+        self, *, scopes: str | Iterable[str] | None = None, client_metadata: Mapping[str, str] | None = None
+    ) -> TokenSet:
+        """Return a machine token.
+
+        Args:
+            scopes: Custom scopes, `{resource server identifier}/{name}`; None asks for all the client has.
+            client_metadata: For the pre-token-generation Lambda (`aws_client_metadata`).
+
+        Raises:
+            ConfigurationError: A public client, or a scope no machine can have.
+            OAuthError: Cognito refused.
+            TransportError: No usable answer.
+
+        Source: RFC 6749 section 4.4.
+        """
+        names = None if scopes is None else authorization.check_scopes(scopes)
+        endpoint = self._metadata.require("token_endpoint")
+        return await self._token_request(
+            lambda who: client_credentials_request(
+                names, token_endpoint=endpoint, authentication=who, client_metadata=client_metadata
+            ),
+            grant="client_credentials",
+            secrets=(),
+        )
+
+    async def userinfo(self, tokens: TokenSet | str, *, expected_sub: str | None = None) -> UserInfo:
+        """Return the attributes of the person.
+
+        Args:
+            tokens: The tokens, whose ID token says who it must be; or an access token.
+            expected_sub: Who it must be. With an access token as text, None checks nothing and must be meant so.
+
+        Raises:
+            ProtocolError: The answer is of another person, or no attributes.
+            OAuthError: Cognito refused: the token expired, was revoked, or has no `openid` scope.
+            TransportError: No usable answer.
+
+        Source: OpenID Connect Core 1.0 section 5.3.
+        """
+        access_token = tokens if isinstance(tokens, str) else tokens.access_token
+        if not isinstance(tokens, str) and expected_sub is None and tokens.claims is not None:
+            expected_sub = tokens.claims.sub
+        request = userinfo_request(access_token, userinfo_endpoint=self._metadata.require("userinfo_endpoint"))
+        return parse_userinfo_response(await self._transport.send(request), expected_sub=expected_sub)
+
+    async def revoke(self, tokens: TokenSet | str) -> None:
+        """Revoke a refresh token and with it every token of its sign-in. Doing it again changes nothing.
+
+        Tokens that were issued stay good for who verifies them offline, until they expire; and the browser's session
+        stays, until it is sent to `logout_url`.
+
+        Args:
+            tokens: The tokens, or a refresh token.
+
+        Raises:
+            OAuthError: Cognito refused.
+            TransportError: No usable answer.
+            ConfigurationError: There is no refresh token.
+
+        Source: RFC 7009; AWS, "The token revocation endpoint".
+        """
+        token = tokens if isinstance(tokens, str) else tokens.refresh_token
+        if token is None:
+            msg = "These tokens have no refresh token, and Cognito revokes nothing else."
+            raise ConfigurationError(msg)
+        endpoint = self._metadata.require("revocation_endpoint")
+
+        async def attempt(who: ClientAuthentication) -> None:
+            request = revocation_request(token, revocation_endpoint=endpoint, authentication=who)
+            response = await self._transport.send(request)
+            parse_revocation_response(response, secrets=_secrets_of(who, token))
+
+        await self._authenticated(attempt)
+
+    def logout_url(self, logout_uri: str | None = None, *, request: AuthorizationRequest | None = None) -> str:
+        """Return the URL that ends Cognito's session of the browser it is sent to.
+
+        It revokes no token. To let the person change accounts, rather send an authorization request with
+        `prompt="select_account"` or `"login"`.
+
+        Args:
+            logout_uri: Where to go then; one of the app client's sign-out URLs, exactly as registered.
+            request: Instead of it, show the login page for this request. Provisional: whether Cognito keeps the PKCE
+                challenge there is unconfirmed.
+
+        Raises:
+            ConfigurationError: Neither or both are given, or the URL could not have been registered.
+
+        Source: AWS, "The managed login sign-out endpoint".
+        """
+        if (logout_uri is None) == (request is None):
+            msg = "logout_url needs logout_uri or request=, one of them."
+            raise ConfigurationError(msg)
+        endpoint = self._metadata.require("end_session_endpoint")
+        if request is not None:
+            return authorization.logout_and_login_url(end_session_endpoint=endpoint, request=request)
+        return authorization.logout_url(
+            end_session_endpoint=endpoint, client_id=self._client_id, logout_uri=str(logout_uri)
+        )
+
+    async def discover(self) -> ProviderMetadata:
+        """Return the metadata that the pool publishes; pass it as `metadata=` to use it.
+
+        Raises:
+            ProtocolError: It is another issuer's, or no metadata.
+            TransportError: No usable answer.
+
+        Source: OpenID Connect Discovery 1.0 section 4.
+        """
+        response = await self._transport.send(discovery_request(self._pool.discovery_url))
+        return parse_provider_metadata(response, pool=self._pool)
+
+    async def _token_request(
+        self, build: Callable[[ClientAuthentication], HttpRequest], *, grant: str, secrets: tuple[str, ...]
+    ) -> TokenSet:
+        async def attempt(who: ClientAuthentication) -> TokenSet:
+            response = await self._transport.send(build(who))
+            return parse_token_response(
+                response, received_at=self._clock(), grant=grant, secrets=_secrets_of(who, *secrets)
+            )
+
+        return await self._authenticated(attempt)
+
+    async def _authenticated(self, attempt: Callable[[ClientAuthentication], Awaitable[T]]) -> T:
+        """Run an exchange; once more with a secret read anew where Cognito did not accept the one a callable gave."""
+        who = await self._authentication()
+        try:
+            return await attempt(who)
+        except InvalidClientError:
+            again = await self._authentication() if callable(self._secret) else who
+            if again == who:
+                raise
+            return await attempt(again)
+
+    async def _authentication(self) -> ClientAuthentication:
+        secret = self._secret
+        if callable(secret):
+            given = secret()
+            secret = await given if inspect.isawaitable(given) else given
+        return client_authentication(self._client_id, _plain(secret), self._method)
+
+    async def _verified(self, tokens: TokenSet, *, nonce: str | None, max_age: float | None) -> TokenSet:
+        if tokens.id_token is None:
+            return tokens
+        claims = await self._verifier.verify_id_token(
+            tokens.id_token, nonce=nonce, access_token=tokens.access_token, max_age=max_age
+        )
+        return replace(tokens, claims=claims)
+
+
+def _plain(secret: SecretText | None) -> str | None:
+    if secret is None or isinstance(secret, str):
+        return secret
+    if isinstance(secret, SecretStr):
+        return secret.get_secret_value()
+    msg = f"client_secret: expected a text or a SecretStr, got {type(secret).__name__}."
+    raise ConfigurationError(msg)
+
+
+def _secrets_of(who: ClientAuthentication, *others: str) -> tuple[str, ...]:
+    return (*others, who.client_secret) if who.client_secret is not None else others
+
+
+def _check_same_person(old: IdTokenClaims | None, new: IdTokenClaims | None) -> None:
+    """Check that a refreshed ID token is of the same person. Source: OpenID Connect Core 1.0 section 12.2."""
+    if old is not None and new is not None and not hmac.compare_digest(old.sub.encode(), new.sub.encode()):
+        msg = "The refreshed ID token is of another person (sub differs): the tokens were not used."
+        raise InvalidClaimError(msg, claim="sub", expected="the sub of the tokens that were refreshed")

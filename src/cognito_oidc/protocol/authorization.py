@@ -1,0 +1,443 @@
+"""The front channel, outward: PKCE, the authorization request and logout.
+
+Decides what the browser is sent away with. Decides nothing about what comes back; that is `callback`'s. Everything
+that must be random comes from the caller's `random_bytes`, every time from the caller's `now`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, Self, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+from cognito_oidc.errors import CallbackError, ConfigurationError, shown
+from cognito_oidc.protocol.wire import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from joserfc.jwk import OctKey
+
+# RFC 7636 section 4.1: 43 to 128 unreserved characters; 32 octets give 43.
+_CODE_VERIFIER: Final = r"[A-Za-z0-9._~-]{43,128}"
+_RANDOM_OCTETS: Final = 32
+# RFC 6749 section 3.3.
+_SCOPE_TOKEN: Final = r"[\x21\x23-\x5b\x5d-\x7e]+"
+_MAX_SCOPES: Final = 50  # M: AllowedOAuthScopes of an app client
+_MAX_URI: Final = 1024  # M: CallbackURLs, LogoutURLs
+_NEEDS_OPENID: Final = frozenset({"email", "phone", "profile"})
+_PROMPTS: Final = ("none", "login", "select_account", "consent")
+LANGUAGES: Final = ("de", "en", "es", "fr", "id", "it", "ja", "ko", "pt-BR", "zh-CN", "zh-TW")
+"""The languages of managed login. Source: AWS, "Managed login localization"."""
+_IDP_IDENTIFIER: Final = r"[\w\s+=.@-]{1,40}"  # M: IdpIdentifiers
+_PROVIDER_NAME: Final = r"[^_\s](?:.{0,30}[^_\s])?"  # M: ProviderName, 1 to 32, no outer underscore or space
+_SEAL_KEY_OCTETS: Final = 32
+_SEAL_HEADER: Final = {"alg": "dir", "enc": "A256GCM", "typ": "cognito-oidc-request"}
+_SEAL_VERSION: Final = 1
+_MAX_SEALED: Final = 16 * 1024
+
+
+def generate_code_verifier(random_bytes: Callable[[int], bytes]) -> str:
+    """Return a new `code_verifier`: 43 characters base64url without padding, from 32 octets of `random_bytes`.
+
+    Source: RFC 7636 section 4.1.
+    """
+    return _base64url(random_bytes(_RANDOM_OCTETS))
+
+
+def derive_code_challenge(code_verifier: str) -> str:
+    """Return the S256 `code_challenge` of a verifier: 43 characters base64url without padding.
+
+    >>> derive_code_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
+
+    Raises:
+        ConfigurationError: The verifier is not 43 to 128 unreserved characters.
+
+    Source: RFC 7636 section 4.2.
+    """
+    if re.fullmatch(_CODE_VERIFIER, code_verifier) is None:
+        msg = "code_verifier: expected 43 to 128 letters, digits, '-', '.', '_' or '~'."
+        raise ConfigurationError(msg)
+    return _base64url(sha256(code_verifier.encode("ascii")).digest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """What the browser was sent away with, and what the callback will be judged by.
+
+    Keep it on the server, or sealed in a cookie, until the callback comes; never put it into a page. Its repr hides
+    what would let somebody else finish the login.
+
+    Attributes:
+        url: Absolute URL to send the browser to.
+        state: 43 characters base64url.
+        nonce: 43 characters base64url.
+        code_verifier: 43 characters base64url; a secret.
+        redirect_uri: Where the callback goes.
+        scopes: The scopes asked for.
+        max_age: Seconds since the last sign-in that were allowed, or None.
+        app_state: What the application wanted to find again, JSON; travels in the seal, never in `state`.
+        issuer: Issuer of the pool that was asked.
+        client_id: App client that asked.
+        created_at: Epoch seconds UTC.
+    """
+
+    url: str = field(repr=False)
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    max_age: int | None
+    app_state: Mapping[str, object] = field(repr=False, hash=False)
+    issuer: str
+    client_id: str
+    created_at: float
+
+    def seal(self, key: bytes) -> str:
+        """Return the request encrypted, for a cookie or a store: ASCII, about 1.5 KB.
+
+        Args:
+            key: 32 random bytes that only your servers know.
+
+        Raises:
+            ConfigurationError: The key is not 32 bytes.
+
+        Source: RFC 7516 (compact serialization, `dir` with `A256GCM`).
+        """
+        from joserfc import jwe  # noqa: PLC0415 - 120 ms, only for who seals
+
+        text = json.dumps({"v": _SEAL_VERSION, **asdict(self)}, separators=(",", ":"))
+        return jwe.encrypt_compact(_SEAL_HEADER, text, _seal_key(key), algorithms=["dir", "A256GCM"])
+
+    @classmethod
+    def unseal(cls, sealed: str, key: bytes | Iterable[bytes]) -> Self:
+        """Return the request that `seal` encrypted. How old it may be is judged with the callback.
+
+        Args:
+            sealed: What `seal` returned.
+            key: The key, or several keys, newest first, while keys are being replaced.
+
+        Raises:
+            CallbackError: It was not sealed with one of these keys, or was changed; `reason` is `unreadable_request`.
+            ConfigurationError: A key is not 32 bytes, or there is none.
+        """
+        from joserfc import jwe  # noqa: PLC0415 - 120 ms, only for who seals
+        from joserfc.errors import JoseError  # noqa: PLC0415
+
+        keys = [_seal_key(one) for one in ((key,) if isinstance(key, bytes | bytearray) else tuple(key))]
+        if not keys:
+            msg = "unseal needs at least one key of 32 bytes."
+            raise ConfigurationError(msg)
+        if isinstance(sealed, str) and len(sealed) <= _MAX_SEALED and sealed.isascii():
+            for one in keys:
+                try:
+                    opened = jwe.decrypt_compact(sealed, one, algorithms=["dir", "A256GCM"])
+                    if opened.protected == _SEAL_HEADER:
+                        return cls._from_sealed_text(opened.plaintext or b"")
+                except (JoseError, ValueError, KeyError, TypeError):
+                    continue
+        msg = (
+            "The sealed authorization request cannot be read: it was sealed with another key, cut off or changed. "
+            "Start the login again."
+        )
+        raise CallbackError(msg, reason="unreadable_request")
+
+    @classmethod
+    def _from_sealed_text(cls, text: bytes) -> Self:
+        values = json.loads(text)
+        if values.pop("v") != _SEAL_VERSION:
+            raise ValueError  # of another version of this library
+        return cls(**{**values, "scopes": tuple(values["scopes"])})
+
+
+def authorization_request(
+    *,
+    authorization_endpoint: str,
+    issuer: str,
+    client_id: str,
+    redirect_uri: str,
+    scopes: str | Iterable[str],
+    now: float,
+    random_bytes: Callable[[int], bytes],
+    identity_provider: str | None = None,
+    idp_identifier: str | None = None,
+    identity_providers: Iterable[str] | None = None,
+    login_hint: str | None = None,
+    prompt: str | Iterable[str] | None = None,
+    lang: str | None = None,
+    max_age: int | None = None,
+    acr_values: str | Iterable[str] | None = None,
+    resource: str | None = None,
+    app_state: Mapping[str, object] | None = None,
+) -> AuthorizationRequest:
+    """Build an authorization request; it always carries S256 PKCE, `state` and `nonce`.
+
+    Args:
+        authorization_endpoint: Absolute URL.
+        issuer: The pool's issuer.
+        client_id: The app client.
+        redirect_uri: One of the app client's callback URLs, exactly as registered.
+        scopes: Scope names; `email`, `phone` and `profile` only together with `openid`.
+        now: Epoch seconds UTC.
+        random_bytes: Returns that many random bytes, as `secrets.token_bytes` does.
+        identity_provider: `"COGNITO"`, a social provider, or the name of a SAML or OIDC provider; case counts.
+        idp_identifier: One of the identifiers of a provider instead of its name.
+        identity_providers: The names that exist; another one is refused, with a suggestion.
+        login_hint: User name or e-mail address to fill in; forwarded to OIDC providers and Google.
+        prompt: `"none"` alone, or a combination of `"login"`, `"select_account"` and `"consent"`.
+        lang: Language of managed login, such as `"pt-BR"`.
+        max_age: Seconds since the last sign-in after which the person signs in again.
+        acr_values: Authentication contexts, the most wanted first.
+        resource: The one resource server the access token is for; becomes its `aud`.
+        app_state: JSON values to find again at the callback.
+
+    Raises:
+        ConfigurationError: A parameter Cognito would refuse, ignore or mangle.
+
+    Source: RFC 6749 section 4.1.1; RFC 7636 section 4.3; RFC 8707 section 2; OpenID Connect Core 1.0 section 3.1.2.1;
+    AWS, "The redirect and authorization endpoint".
+    """
+    wanted = check_scopes(scopes)
+    verifier = generate_code_verifier(random_bytes)
+    state, nonce = _base64url(random_bytes(_RANDOM_OCTETS)), _base64url(random_bytes(_RANDOM_OCTETS))
+    form = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": check_redirect_uri(redirect_uri, what="redirect_uri"),
+        "scope": " ".join(wanted),
+        "state": state,
+        "nonce": nonce,
+        "code_challenge": derive_code_challenge(verifier),
+        "code_challenge_method": "S256",
+        **_provider_choice(identity_provider, idp_identifier, identity_providers),
+    }
+    if login_hint is not None:
+        form["login_hint"] = _check_text(login_hint, what="login_hint")
+    if prompt is not None:
+        form["prompt"] = _check_prompt(prompt)
+    if lang is not None:
+        form["lang"] = _one_of(lang, LANGUAGES, what="lang")
+    if max_age is not None:
+        form["max_age"] = str(_check_max_age(max_age))
+    if acr_values is not None:
+        form["acr_values"] = " ".join(_tokens(acr_values, what="acr_values"))
+    if resource is not None:
+        form["resource"] = check_resource(resource)
+    return AuthorizationRequest(
+        url=f"{authorization_endpoint}?{urlencode(form, quote_via=quote)}",
+        state=state,
+        nonce=nonce,
+        code_verifier=verifier,
+        redirect_uri=redirect_uri,
+        scopes=wanted,
+        max_age=max_age,
+        app_state=_check_app_state(app_state),
+        issuer=issuer,
+        client_id=client_id,
+        created_at=now,
+    )
+
+
+def check_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the scope names without repetitions, in order.
+
+    Raises:
+        ConfigurationError: A name no scope can have, none at all, too many, `offline_access`, or an OpenID scope
+            without `openid`.
+
+    Source: RFC 6749 section 3.3; AWS, "The redirect and authorization endpoint", parameter scope.
+    """
+    names = _tokens(scopes, what="scopes")
+    if "offline_access" in names:
+        msg = (
+            "scopes: Cognito has no 'offline_access' and fails on it; leave it out. The code flow always "
+            "returns a refresh token."
+        )
+        raise ConfigurationError(msg)
+    if missing := _NEEDS_OPENID.intersection(names) if "openid" not in names else ():
+        msg = f"scopes: {', '.join(sorted(missing))} can only be asked for together with openid; add 'openid'."
+        raise ConfigurationError(msg)
+    if len(names) > _MAX_SCOPES:
+        msg = f"scopes: an app client has at most {_MAX_SCOPES}, got {len(names)}."
+        raise ConfigurationError(msg)
+    return names
+
+
+def check_redirect_uri(uri: str, *, what: str) -> str:
+    """Return a callback or logout URL that Cognito could have registered.
+
+    Raises:
+        ConfigurationError: Not absolute, with a fragment, too long, or http elsewhere than on loopback.
+
+    Source: AWS, API reference CreateUserPoolClient, CallbackURLs and LogoutURLs.
+    """
+    problem = None
+    if not isinstance(uri, str) or re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+", uri) is None:
+        problem = "expected an absolute URL, such as 'https://app.example.com/callback'"
+    elif len(uri) > _MAX_URI:
+        problem = f"expected at most {_MAX_URI} characters"
+    elif "#" in uri:
+        problem = "it must not hold a fragment"
+    elif uri.lower().startswith("http:") and not is_loopback(uri.partition("?")[0]):
+        problem = "http is only accepted for localhost, 127.0.0.1 and [::1]; use https"
+    elif uri.lower().startswith("https:") and not _has_host(uri):
+        problem = "it has no host"
+    if problem is not None:
+        msg = f"{what} {shown(uri)} cannot be used: {problem}."
+        raise ConfigurationError(msg)
+    return uri
+
+
+def check_resource(resource: str) -> str:
+    """Return a `resource` that Cognito binds tokens to.
+
+    Raises:
+        ConfigurationError: No absolute URI of an allowed scheme, or it has a fragment.
+
+    Source: RFC 8707 section 2; AWS, "Resource binding".
+    """
+    if (
+        not isinstance(resource, str)
+        or re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://[\x21-\x7e]+", resource) is None
+        or "#" in resource
+        or (resource.lower().startswith("http:") and not is_loopback(resource.partition("?")[0]))
+    ):
+        msg = (
+            f"resource {shown(resource)} cannot be used: expected one absolute URI without fragment: 'https://...', "
+            "'http://localhost...' or a scheme of your own."
+        )
+        raise ConfigurationError(msg)
+    return resource
+
+
+def logout_url(*, end_session_endpoint: str, client_id: str, logout_uri: str) -> str:
+    """Return the URL that ends Cognito's browser session and goes to `logout_uri`.
+
+    Args:
+        end_session_endpoint: Absolute URL.
+        client_id: The app client.
+        logout_uri: One of the app client's sign-out URLs, exactly as registered. Cognito adds nothing to it.
+
+    Raises:
+        ConfigurationError: `logout_uri` could not have been registered.
+
+    Source: AWS, "The managed login sign-out endpoint".
+    """
+    form = {"client_id": client_id, "logout_uri": check_redirect_uri(logout_uri, what="logout_uri")}
+    return f"{end_session_endpoint}?{urlencode(form, quote_via=quote)}"
+
+
+def logout_and_login_url(*, end_session_endpoint: str, request: AuthorizationRequest) -> str:
+    """Return the URL that ends Cognito's browser session and shows the login page for `request`.
+
+    Provisional: AWS documents `redirect_uri`, `response_type`, `scope`, `state` and `nonce` for it; whether the PKCE
+    challenge, which is sent along, is kept is unconfirmed.
+
+    Source: AWS, "The managed login sign-out endpoint", "Log out and prompt a user to sign in again".
+    """
+    return f"{end_session_endpoint}?{request.url.partition('?')[2]}"
+
+
+def _provider_choice(name: str | None, identifier: str | None, known: Iterable[str] | None) -> dict[str, str]:
+    """Return the parameter that chooses the identity provider, if one is chosen."""
+    if name is not None and identifier is not None:
+        msg = "Pass identity_provider or idp_identifier, not both."
+        raise ConfigurationError(msg)
+    if identifier is not None:
+        if not isinstance(identifier, str) or re.fullmatch(_IDP_IDENTIFIER, identifier) is None:
+            msg = f"idp_identifier {shown(identifier)}: expected 1 to 40 letters, digits, spaces or one of _+=.@-."
+            raise ConfigurationError(msg)
+        return {"idp_identifier": identifier}
+    if name is None:
+        return {}
+    if not isinstance(name, str) or re.fullmatch(_PROVIDER_NAME, name) is None or not name.isprintable():
+        msg = f"identity_provider {shown(name)}: expected 1 to 32 characters, without '_' or a space at the ends."
+        raise ConfigurationError(msg)
+    names = None if known is None else tuple(known)
+    if names is not None and name not in names:
+        folded = {one.casefold(): one for one in names}
+        near = difflib.get_close_matches(name.casefold(), folded, n=1)
+        hint = f" Did you mean {folded[near[0]]!r}? Case counts." if near else ""
+        msg = f"identity_provider {shown(name)} is not among {', '.join(map(repr, names)) or 'those configured'}.{hint}"
+        raise ConfigurationError(msg)
+    return {"identity_provider": name}
+
+
+def _check_prompt(prompt: str | Iterable[str]) -> str:
+    values = _tokens(prompt, what="prompt")
+    for value in values:
+        _one_of(value, _PROMPTS, what="prompt")
+    if "none" in values and len(values) > 1:
+        msg = "prompt: 'none' cannot be combined with another value."
+        raise ConfigurationError(msg)
+    return " ".join(values)
+
+
+def _one_of(value: str, allowed: tuple[str, ...], *, what: str) -> str:
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        msg = f"{what} {shown(value)}: expected one of {', '.join(allowed)}.{hint}"
+        raise ConfigurationError(msg)
+    return value
+
+
+def _check_max_age(max_age: int) -> int:
+    if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
+        msg = f"max_age: expected whole seconds, 0 or more, got {max_age!r:.40}."
+        raise ConfigurationError(msg)
+    return max_age
+
+
+def _check_text(text: str, *, what: str) -> str:
+    if not isinstance(text, str) or text == "" or len(text) > _MAX_URI or not text.isprintable():
+        msg = f"{what}: expected 1 to {_MAX_URI} printable characters."
+        raise ConfigurationError(msg)
+    return text
+
+
+def _check_app_state(app_state: Mapping[str, object] | None) -> dict[str, object]:
+    """Return a copy that JSON gave back, so that the request means the same before and after sealing."""
+    try:
+        copy = json.loads(json.dumps(dict(app_state or {}), allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        msg = "app_state: expected a mapping of strings to JSON values."
+        raise ConfigurationError(msg) from None
+    return cast("dict[str, object]", copy)
+
+
+def _tokens(value: str | Iterable[str], *, what: str) -> tuple[str, ...]:
+    """Return space-delimited values given as one text or as several, each once, in order."""
+    values = tuple(value.split(" ") if isinstance(value, str) else value)
+    bad = next((one for one in values if not isinstance(one, str) or re.fullmatch(_SCOPE_TOKEN, one) is None), None)
+    if bad is not None or not values:
+        msg = f"{what}: expected names of visible ASCII characters without space, '\"' or '\\', got {shown(bad)}."
+        raise ConfigurationError(msg)
+    return tuple(dict.fromkeys(values))
+
+
+def _has_host(uri: str) -> bool:
+    try:
+        return bool(urlsplit(uri).hostname)
+    except ValueError:
+        return False
+
+
+def _seal_key(key: bytes) -> OctKey:
+    from joserfc.jwk import OctKey  # noqa: PLC0415 - 120 ms, only for who seals
+
+    if not isinstance(key, bytes | bytearray) or len(key) != _SEAL_KEY_OCTETS:
+        msg = "A sealing key is 32 random bytes: make one with secrets.token_bytes(32) and keep it secret."
+        raise ConfigurationError(msg)
+    return OctKey.import_key(bytes(key))
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,220 @@
+"""The front channel, homeward: which callback answers an authorization request.
+
+Decides whether a callback may be used, and is the only place that makes an `AuthorizationCode`. Judges the query
+alone, never the callback's scheme, host or path: proxies change those, and nothing secret depends on them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from cognito_oidc.errors import (
+    AuthorizationDeniedError,
+    CallbackError,
+    StateMismatchError,
+    clean_server_text,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from cognito_oidc.protocol.authorization import AuthorizationRequest
+
+    Callback = str | Mapping[str, str] | Mapping[str, Iterable[str]] | Iterable[tuple[str, str]]
+
+_MAX_CALLBACK: Final = 64 * 1024
+_MAX_PARAMETERS: Final = 100
+_ONCE: Final = ("code", "state", "iss", "error", "error_description")
+# RFC 6749 appendix A.11 (VSCHAR) without the space; Cognito's codes are UUIDs.
+_CODE: Final = r"[\x21-\x7e]{1,4096}"
+_CLOCK_TOLERANCE: Final = 60.0
+_MADE_HERE: Final = object()
+
+# Causes by error code, likeliest first. Source: wire sheet 2.1 (errors), 8 (messages users meet).
+_CAUSES: Final[dict[str, tuple[str, ...]]] = {
+    "access_denied": (
+        "The person pressed Cancel at the identity provider, or the provider does not let this person in.",
+    ),
+    "login_required": (
+        "prompt=none was sent and there is no browser session (they last one hour): send the request without prompt.",
+    ),
+    "invalid_scope": (
+        "The app client does not have one of the scopes asked for: compare them with the client's allowed scopes.",
+        "A custom scope is written without its resource server's identifier: it is '{identifier}/{name}'.",
+    ),
+    "unauthorized_client": ("The authorization code grant is not switched on for this app client.",),
+    "invalid_request": (
+        "A scope is not allowed for this app client (Cognito sometimes says so in error_description only).",
+        "The upstream identity provider failed or refused: error_description names it.",
+        "A required attribute is not mapped or not delivered by the identity provider, or a mapped one is immutable.",
+        "A Lambda trigger of the pool raised an error: its text is in error_description.",
+    ),
+    "server_error": (
+        "Cognito or the identity provider had an internal error: try again.",
+        "The SAML answer of the identity provider could not be processed: error_description says why.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """A code together with the request it answers. Only `parse_callback` makes one.
+
+    Attributes:
+        code: The code; single use, good for five minutes. A secret.
+        request: The request it answers.
+    """
+
+    code: str = field(repr=False)
+    request: AuthorizationRequest
+    _made_by: object = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse every other maker."""
+        if self._made_by is not _MADE_HERE:
+            msg = "An AuthorizationCode comes from parse_callback, which checks the callback first."
+            raise TypeError(msg)
+
+
+def peek_state(callback: Callback) -> str | None:
+    """Return the `state` of a callback, unchecked, to find the stored request by; None where there is none.
+
+    Raises:
+        CallbackError: The callback cannot be read, or holds more than one state.
+    """
+    return _read_parameters(callback).get("state")
+
+
+def parse_callback(
+    callback: Callback,
+    request: AuthorizationRequest,
+    *,
+    now: float,
+    max_request_age: float,
+    client_id: str,
+    issuers: Collection[str],
+) -> AuthorizationCode:
+    """Return the code of a callback that answers `request`.
+
+    Args:
+        callback: The URL the browser came back with, or its query as a string, a mapping or pairs.
+        request: The request that was stored when the browser left.
+        now: Epoch seconds UTC.
+        max_request_age: Seconds a request may be old.
+        client_id: The app client that is asking now; the request must be its own.
+        issuers: The issuers of the pool that is asked now; the request must be one of theirs.
+
+    Raises:
+        StateMismatchError: The callback, or the request, belongs to something else.
+        AuthorizationDeniedError: The callback, which is this request's, says no.
+        CallbackError: It cannot be used: unreadable, twice the same parameter, no code, or too late.
+
+    Source: RFC 6749 sections 4.1.2 and 10.12; RFC 9207 section 2.4; OpenID Connect Core 1.0 section 3.1.2.7.
+    """
+    if request.client_id != client_id or request.issuer not in issuers:
+        msg = (
+            f"The stored request is of app client {shown(request.client_id)} at {shown(request.issuer)}, not of this "
+            "client: keep the requests of different clients apart."
+        )
+        raise StateMismatchError(msg, reason="foreign_request")
+    given = _read_parameters(callback)
+    _check_state(given.get("state"), request)
+    if (iss := given.get("iss")) is not None and iss not in issuers:
+        msg = f"The callback says it comes from issuer {shown(iss)}, expected {shown(request.issuer)}."
+        raise StateMismatchError(msg, reason="foreign_issuer")
+    code, error = given.get("code"), given.get("error")
+    if error is not None:
+        if code is not None:
+            msg = "The callback holds an error and a code; an honest server sends one of them."
+            raise CallbackError(msg, reason="error_and_code")
+        raise _denied(error, given.get("error_description"))
+    age = now - request.created_at
+    if not -_CLOCK_TOLERANCE <= age <= max_request_age:
+        problem = f"is {age:.0f} s old, more than {max_request_age:.0f}" if age > 0 else "was made in the future"
+        msg = f"The authorization request {problem}: start the login again."
+        raise CallbackError(msg, reason="request_expired")
+    if code is None:
+        msg = "The callback holds neither a code nor an error: start the login again."
+        raise CallbackError(msg, reason="missing_code")
+    if re.fullmatch(_CODE, code) is None:
+        msg = "The callback's code is empty, too long or holds characters no code has."
+        raise CallbackError(msg, reason="malformed_code")
+    return AuthorizationCode(code, request, _MADE_HERE)
+
+
+def _check_state(state: str | None, request: AuthorizationRequest) -> None:
+    if state is None:
+        msg = "The callback holds no state: it does not answer this request."
+        raise StateMismatchError(msg, reason="missing_state")
+    if not hmac.compare_digest(state.encode("utf-8", "surrogatepass"), request.state.encode("utf-8")):
+        msg = "The callback's state is not that of this request."
+        raise StateMismatchError(msg, reason="state_mismatch")
+
+
+def _denied(error: str, description: str | None) -> AuthorizationDeniedError:
+    name = clean_server_text(error, limit=60) or "error"
+    text = clean_server_text(description)
+    msg = f"The login was refused: {name}{f' ({text})' if text else ''}."
+    return AuthorizationDeniedError(msg, error=name, description=text, causes=_CAUSES.get(name, ()))
+
+
+def _read_parameters(callback: Callback) -> dict[str, str]:
+    """Return the parameters of a callback; those of the protocol are there at most once, and are text."""
+    found: dict[str, str] = {}
+    for name, value in _pairs(callback):
+        if not isinstance(name, str) or not isinstance(value, str):
+            msg = "The callback's parameters must be text: pass the URL, or a mapping of names to texts."
+            raise CallbackError(msg, reason="unreadable_callback")
+        if name in found and name in _ONCE:
+            msg = f"The callback holds {name!r} more than once."
+            raise CallbackError(msg, reason="duplicate_parameter")
+        found[name] = value
+    return found
+
+
+def _pairs(callback: Callback) -> Iterable[tuple[object, object]]:
+    if isinstance(callback, str):
+        return _parse_url(callback)
+    multi = getattr(callback, "multi_items", None)  # Starlette's and httpx's QueryParams
+    pairs = multi() if callable(multi) else callback.items() if hasattr(callback, "items") else callback
+    try:
+        return [
+            (name, one)
+            for name, value in pairs
+            for one in ([value] if isinstance(value, str) or not hasattr(value, "__iter__") else value)
+        ]
+    except (TypeError, ValueError):
+        msg = "The callback cannot be read: pass its URL, a mapping of its query, or pairs of name and value."
+        raise CallbackError(msg, reason="unreadable_callback") from None
+
+
+def _parse_url(url: str) -> list[tuple[str, str]]:
+    """Return the pairs of a URL's query; of a bare query as well."""
+    problem, query, fragment = None, "", ""
+    if len(url) > _MAX_CALLBACK:
+        problem = f"it is longer than {_MAX_CALLBACK} characters"
+    else:
+        try:
+            if "?" in url or "://" in url:
+                parts = urlsplit(url)
+                query, fragment = parts.query, parts.fragment
+            else:
+                query, _, fragment = url.partition("#")
+            pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
+        except ValueError:  # UnicodeDecodeError among them
+            problem = "its query is not valid"
+        else:
+            if not pairs and re.search(r"(?:^|&)(?:code|state|error)=", fragment):
+                msg = (
+                    "The callback's answer stands in the fragment (after '#'), which is the implicit flow's place: "
+                    "only the code flow, with its answer in the query, is supported."
+                )
+                raise CallbackError(msg, reason="answer_in_fragment")
+            return pairs
+    msg = f"The callback cannot be read: {problem}."
+    raise CallbackError(msg, reason="unreadable_callback")

@@ -1,0 +1,363 @@
+"""May this token be trusted, given that its signature is good?
+
+Decides which claims an access token and an ID token of a Cognito user pool must have. Decides nothing about
+signatures (`jws`), keys (`jwks`) or how claims look to a caller (`typed_claims`). Claims that a pre-token-generation
+Lambda cannot change are strict: of one type, never null.
+
+This module is on the verification path: it imports nothing that is slow to import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cognito_oidc.errors import ExpiredTokenError, InsufficientScopeError, InvalidClaimError, shown
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cognito_oidc.protocol.typed_claims import TokenClaims
+
+MAX_LIFETIME: Final = 24 * 3600
+"""Seconds an access or ID token may live. Source: AWS, API reference CreateUserPoolClient, AccessTokenValidity."""
+
+MAX_AHEAD: Final = 60
+"""Seconds `iat` and `nbf` may lie ahead of our clock: clocks differ. Ours; Cognito documents none."""
+
+_MAX_TIME: Final = 10**16
+_NUMBERS: Final = (int, float)
+
+# The one type of each protected claim. Source: AWS, "Pre token generation Lambda trigger", claims that cannot be
+# changed; shapes from "Understanding the access token" and "Understanding the identity (ID) token".
+_COMMON_TYPES: Final[dict[str, type]] = {
+    "iss": str,
+    "sub": str,
+    "token_use": str,
+    "exp": int,
+    "iat": int,
+    "nbf": int,
+    "auth_time": int,
+    "jti": str,
+    "origin_jti": str,
+    "event_id": str,
+    "aud": str,
+    "azp": str,
+    "acr": str,
+    "amr": list,
+    "cognito:groups": list,
+}
+_ACCESS_TYPES: Final = {
+    **_COMMON_TYPES,
+    "client_id": str,
+    "scope": str,
+    "username": str,
+    "version": int,
+    "device_key": str,
+}
+_ID_TYPES: Final = {
+    **_COMMON_TYPES,
+    "cognito:username": str,
+    "cognito:roles": list,
+    "cognito:preferred_role": str,
+    "nonce": str,
+    "at_hash": str,
+    "identities": list,
+}
+_TIMES: Final = frozenset({"exp", "iat", "nbf", "auth_time"})
+_STRING_ARRAYS: Final = frozenset({"amr", "cognito:groups", "cognito:roles"})
+
+
+class Requirements(NamedTuple):
+    """What a resource server asks of an access token beyond that it is good. Empty means: nothing.
+
+    Attributes:
+        all_scopes: Scopes that must all be there.
+        any_scope: Scopes of which one must be there.
+        all_groups: Groups that must all be there.
+        any_group: Groups of which one must be there.
+        resource: The resource server the token must be bound to (`aud`); None refuses tokens bound to any.
+    """
+
+    all_scopes: tuple[str, ...] = ()
+    any_scope: tuple[str, ...] = ()
+    all_groups: tuple[str, ...] = ()
+    any_group: tuple[str, ...] = ()
+    resource: str | None = None
+
+
+NO_REQUIREMENTS: Final = Requirements()
+
+
+def check_access_token(
+    payload: dict[str, object],
+    *,
+    client_ids: frozenset[str] | None,
+    now: float,
+    leeway: float,
+    resource: str | None,
+    claims_type: type[AccessTokenClaims] = AccessTokenClaims,
+) -> AccessTokenClaims:
+    """Return the claims of an access token whose issuer the caller has already matched to a key set.
+
+    Args:
+        payload: The decoded payload; taken over and made read-only.
+        client_ids: The app clients that are accepted; None accepts every one of the pool.
+        now: Epoch seconds UTC.
+        leeway: Seconds by which `exp` may have passed.
+        resource: The resource server the token must be bound to; None refuses a bound token.
+        claims_type: What to return the claims as.
+
+    Raises:
+        InvalidClaimError: A claim is missing, of the wrong type or not acceptable.
+        ExpiredTokenError: The token was good once.
+
+    Source: AWS, "Verifying JSON web tokens"; RFC 9068 section 4 where Cognito is silent.
+    """
+    _check_types(payload, _ACCESS_TYPES)
+    if payload.get("token_use") != "access":
+        raise _wrong_kind(payload, "access")
+    client_id = payload.get("client_id")
+    if not client_id or (client_ids is not None and client_id not in client_ids):
+        raise _mismatch("client_id", client_ids, client_id)
+    _check_resource(payload, resource)
+    _check_times(payload, now, leeway)
+    return claims_type(payload)
+
+
+def check_id_token(
+    payload: dict[str, object],
+    *,
+    client_ids: frozenset[str] | None,
+    now: float,
+    leeway: float,
+    nonce: str | None,
+    max_age: float | None,
+    access_token: str | None,
+    claims_type: type[IdTokenClaims] = IdTokenClaims,
+) -> IdTokenClaims:
+    """Return the claims of an ID token whose issuer the caller has already matched to a key set.
+
+    Args:
+        payload: The decoded payload; taken over and made read-only.
+        client_ids: The app clients that are accepted; None accepts every one of the pool.
+        now: Epoch seconds UTC.
+        leeway: Seconds by which `exp` and `max_age` may have passed.
+        nonce: The nonce of the request; None does not check it.
+        max_age: Seconds the sign-in may be ago; None does not check it.
+        access_token: The access token that came along, for `at_hash`; None does not check it.
+        claims_type: What to return the claims as.
+
+    Raises:
+        InvalidClaimError: A claim is missing, of the wrong type or not acceptable.
+        ExpiredTokenError: The token was good once.
+
+    Source: OpenID Connect Core 1.0 section 3.1.3.7; AWS, "Verifying JSON web tokens".
+    """
+    _check_types(payload, _ID_TYPES)
+    if payload.get("token_use") != "id":
+        raise _wrong_kind(payload, "id")
+    aud = payload.get("aud")
+    if not aud or (client_ids is not None and aud not in client_ids):
+        raise _mismatch("aud", client_ids, aud)
+    _check_times(payload, now, leeway)
+    if nonce is not None:
+        _check_nonce(payload.get("nonce"), nonce)
+    if max_age is not None:
+        _check_max_age(payload.get("auth_time"), now, max_age + leeway)
+    if access_token is not None and "at_hash" in payload:
+        _check_at_hash(payload["at_hash"], access_token)
+    return claims_type(payload)
+
+
+def check_again(claims: AccessTokenClaims, *, now: float, leeway: float, wanted: Requirements) -> None:
+    """Check what may have changed since these claims were verified: the time, and what is asked of them.
+
+    Raises:
+        InvalidClaimError: As `check_access_token` and `check_requirements`.
+    """
+    _check_times(claims.raw, now, leeway)
+    _check_resource(claims.raw, wanted.resource)
+    check_requirements(claims, wanted)
+
+
+def check_requirements(claims: TokenClaims, wanted: Requirements) -> None:
+    """Check scopes and groups.
+
+    Raises:
+        InsufficientScopeError: One that is needed is not there; `claim` is `scope` or `cognito:groups`.
+
+    Source: RFC 6750 section 3.1.
+    """
+    if wanted.all_scopes or wanted.any_scope:
+        _check_members("scope", str(claims.raw.get("scope", "")).split(), wanted.all_scopes, wanted.any_scope)
+    if wanted.all_groups or wanted.any_group:
+        _check_members("cognito:groups", claims.groups, wanted.all_groups, wanted.any_group)
+
+
+def _check_members(claim: str, held: Iterable[str], every: tuple[str, ...], some: tuple[str, ...]) -> None:
+    have = frozenset(held)
+    what = "scope" if claim == "scope" else "group"
+    if missing := [one for one in every if one not in have]:
+        msg = f"The token lacks the {what} {', '.join(missing)}."
+        raise InsufficientScopeError(msg, claim=claim, expected=" ".join(every), actual=shown(" ".join(sorted(have))))
+    if some and have.isdisjoint(some):
+        msg = f"The token has none of the {what}s {', '.join(some)}."
+        raise InsufficientScopeError(msg, claim=claim, expected=" ".join(some), actual=shown(" ".join(sorted(have))))
+
+
+def _check_types(payload: dict[str, object], types: dict[str, type]) -> None:
+    """Check the type of every protected claim, and make what is nested read-only."""
+    for name, value in payload.items():
+        kind = type(value)
+        wanted = types.get(name)
+        if wanted is not None and kind is not wanted and not (kind is float and name in _TIMES):
+            msg = f"The token's {name} is {_shown_type(value)}, expected {_TYPE_NAMES[wanted]}."
+            raise InvalidClaimError(msg, claim=name, expected=_TYPE_NAMES[wanted], actual=_shown_type(value))
+        if kind is list or kind is dict:
+            payload[name] = freeze(value)
+            if name in _STRING_ARRAYS and not all(type(one) is str for one in value):  # type: ignore[attr-defined]
+                msg = f"The token's {name} holds something that is no string."
+                raise InvalidClaimError(msg, claim=name, expected="an array of strings", actual="other members")
+    if not payload.get("sub"):
+        msg = "The token has no sub."
+        raise InvalidClaimError(msg, claim="sub", expected="a string that is not empty")
+
+
+def _check_resource(payload: Mapping[str, object], resource: str | None) -> None:
+    """Check `aud`: a resource server's, or none; one that equals the client id was added by a Lambda and binds nothing."""
+    aud = payload.get("aud")
+    if (aud if aud != payload["client_id"] else None) != resource:
+        raise _wrong_resource(aud, resource)
+
+
+def _check_times(payload: Mapping[str, object], now: float, leeway: float) -> None:
+    exp, iat = _time(payload, "exp"), _time(payload, "iat")
+    if now >= exp + leeway:
+        msg = f"The token expired {now - exp:.0f} s ago."
+        raise ExpiredTokenError(msg, claim="exp", expected=f"after {now - leeway:.0f}", actual=f"{exp:.0f}")
+    if iat > now + MAX_AHEAD:
+        raise _too_early("iat", iat, now)
+    if exp - iat > MAX_LIFETIME:
+        msg = f"The token lives {exp - iat:.0f} s, longer than Cognito lets one live ({MAX_LIFETIME} s)."
+        raise InvalidClaimError(msg, claim="exp", expected=f"at most {iat + MAX_LIFETIME:.0f}", actual=f"{exp:.0f}")
+    if "nbf" in payload and (nbf := _time(payload, "nbf")) > now + MAX_AHEAD:
+        raise _too_early("nbf", nbf, now)
+
+
+def _time(payload: Mapping[str, object], claim: str) -> float:
+    value = payload.get(claim)
+    if value is None:
+        msg = f"The token has no {claim}."
+        raise InvalidClaimError(msg, claim=claim, expected="epoch seconds")
+    if not -_MAX_TIME < value < _MAX_TIME:  # type: ignore[operator]  # a number: _check_types saw to it
+        msg = f"The token's {claim} is no time: it has more than 16 digits."
+        raise InvalidClaimError(msg, claim=claim, expected="epoch seconds of at most 16 digits")
+    return value  # type: ignore[return-value]
+
+
+def _too_early(claim: str, value: float, now: float) -> InvalidClaimError:
+    msg = f"The token's {claim} lies {value - now:.0f} s ahead; more than {MAX_AHEAD} s is no difference of clocks."
+    return InvalidClaimError(
+        msg,
+        claim=claim,
+        expected=f"at most {now + MAX_AHEAD:.0f}",
+        actual=f"{value:.0f}",
+        causes=("The clock of this machine is behind: compare it with a time server.",),
+    )
+
+
+def _wrong_kind(payload: dict[str, object], wanted: str) -> InvalidClaimError:
+    actual = shown(payload.get("token_use"))
+    causes = {
+        "access": ("An ID token was sent where the access token belongs: APIs take the access token.",),
+        "id": ("An access token was given where the ID token belongs.",),
+    }
+    msg = f"The token's token_use is {actual}, expected {wanted!r}."
+    return InvalidClaimError(msg, claim="token_use", expected=wanted, actual=actual, causes=causes[wanted])
+
+
+def _mismatch(claim: str, accepted: frozenset[str] | None, actual: object) -> InvalidClaimError:
+    expected = "an app client" if accepted is None else f"one of {', '.join(sorted(accepted))}"
+    msg = f"The token's {claim} is {shown(actual)}, expected {expected}."
+    return InvalidClaimError(
+        msg,
+        claim=claim,
+        expected=expected,
+        actual=shown(actual),
+        causes=("The token was issued to another app client of the pool: add that client's id if it may call here.",),
+    )
+
+
+def _wrong_resource(aud: object, resource: str | None) -> InvalidClaimError:
+    expected = "no aud: this verifier has no resource=" if resource is None else repr(resource)
+    msg = f"The token's aud is {shown(aud)}, expected {expected}."
+    return InvalidClaimError(
+        msg,
+        claim="aud",
+        expected=expected,
+        actual=shown(aud),
+        causes=(
+            "The login asked for resource=, so the token is for that resource server only: pass the same resource= here."  # noqa: E501
+            if resource is None
+            else "The login did not ask for this resource, so the token is not bound to it.",
+        ),
+    )
+
+
+def _check_nonce(actual: object, expected: str) -> None:
+    from hmac import compare_digest  # noqa: PLC0415 - 3 ms that an access token does not need
+
+    if not isinstance(actual, str) or not compare_digest(actual.encode(), expected.encode()):
+        found = "none" if actual is None else "another one"
+        msg = f"The ID token's nonce is not that of the request: it has {found}."
+        raise InvalidClaimError(
+            msg,
+            claim="nonce",
+            expected="the nonce of the request",
+            causes=(
+                "The stored request is not the one that this callback answers (another tab, another session).",
+                "The request was sent without a nonce: on the first login through an external provider Cognito then "
+                "puts a random nonce of its own into the token. Always send one.",
+                "Somebody replays an ID token of another login.",
+            ),
+        )
+
+
+def _check_max_age(auth_time: object, now: float, allowed: float) -> None:
+    if not isinstance(auth_time, _NUMBERS) or now - auth_time > allowed:
+        found = "is missing" if auth_time is None else f"is {now - auth_time:.0f} s ago"  # type: ignore[operator]
+        msg = f"The sign-in (auth_time) {found}, expected at most {allowed:.0f} s."
+        raise InvalidClaimError(
+            msg,
+            claim="auth_time",
+            expected=f"at least {now - allowed:.0f}",
+            actual=None if auth_time is None else f"{auth_time:.0f}",
+        )
+
+
+def _check_at_hash(at_hash: object, access_token: str) -> None:
+    from base64 import urlsafe_b64encode  # noqa: PLC0415 - an access token does not need them
+    from hashlib import sha256  # noqa: PLC0415
+    from hmac import compare_digest  # noqa: PLC0415
+
+    half = sha256(access_token.encode("utf-8", "surrogatepass")).digest()[:16]
+    if not compare_digest(str(at_hash).encode(), urlsafe_b64encode(half).rstrip(b"=")):
+        msg = "The ID token's at_hash is not that of the access token that came with it."
+        raise InvalidClaimError(
+            msg,
+            claim="at_hash",
+            expected="the hash of the access token",
+            causes=("The two tokens are from different logins.", "Somebody replaced one of them."),
+        )
+
+
+_TYPE_NAMES: Final = {str: "a string", int: "a number", list: "an array"}
+
+
+def _shown_type(value: object) -> str:
+    """Name the JSON type of a value."""
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", dict: "an object"}
+    return names.get(type(value), "an array")

@@ -1,0 +1,148 @@
+"""The form of a token: three parts of canonical base64url, a header that names RS256 and a key, and a signature.
+
+Decides whether a text is a signed token of a form we look at, and whether a signature is that of a key. Decides
+nothing about what the token says; that is `claims`'s.
+
+This module is on the verification path: it imports nothing that is slow to import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from cognito_oidc.errors import InvalidSignatureError, MalformedTokenError, shown
+from cognito_oidc.protocol.encoding import decode_base64url, load_object
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_DOTS: Final = 2
+_MAX_KID: Final = 256
+_TYPES: Final = ("JWT", "at+jwt")
+# Members that would change what is verified, or with which key (RFC 7515 section 4.1, RFC 7797, RFC 7516).
+_REFUSED_MEMBERS: Final = ("crit", "b64", "zip", "jwk", "jku", "x5u", "x5c")
+
+_PKCS1_V1_5: Final = PKCS1v15()
+_SHA256: Final = SHA256()
+
+
+class TokenParts(NamedTuple):
+    """A compact JWS, split and still encoded."""
+
+    header: bytes
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
+
+
+def split_token(token: str, *, max_length: int) -> TokenParts:
+    """Return the three parts of a token.
+
+    Args:
+        token: The compact serialization.
+        max_length: Characters a token may have.
+
+    Raises:
+        MalformedTokenError: No text, too long, or not three parts.
+
+    Source: RFC 7515 section 3.1.
+    """
+    if not isinstance(token, str):
+        msg = f"A token is a str, got {type(token).__name__}."
+        raise MalformedTokenError(msg)
+    if len(token) > max_length:
+        msg = f"The token has {len(token)} characters, more than the {max_length} that are looked at."
+        raise MalformedTokenError(msg)
+    if not token.isascii():
+        msg = "The token holds a character that is not ASCII."
+        raise MalformedTokenError(msg)
+    data = token.encode("ascii")
+    if data.count(b".") != _DOTS:
+        raise _not_three_parts(data)
+    signing_input, _, signature = data.rpartition(b".")
+    header, _, payload = signing_input.partition(b".")
+    return TokenParts(header, payload, signature, signing_input)
+
+
+def decode_object(segment: bytes, *, what: str) -> dict[str, object]:
+    """Return the JSON object in a part of a token, read as `encoding` says.
+
+    Raises:
+        MalformedTokenError: No canonical base64url, or no such object.
+
+    Source: RFC 7519 sections 4 and 7.2; RFC 8725 section 3.7.
+    """
+    try:
+        return load_object(decode_base64url(segment))
+    except ValueError as error:
+        msg = f"The token's {what} {error}."
+        raise MalformedTokenError(msg) from None
+
+
+def parse_header(segment: bytes) -> str:
+    """Return the `kid` of a token's header, after the whole header was checked.
+
+    `alg` is exactly RS256, `kid` a string of 1 to 256 bytes, `typ` absent, `JWT` or `at+jwt`; members that would
+    change what is verified, or how, are refused; others are ignored.
+
+    Raises:
+        MalformedTokenError: It is no such header.
+
+    Source: RFC 7515 section 4.1; RFC 8725 sections 3.1 and 3.10; AWS, "Verifying a JSON web token".
+    """
+    header = decode_object(segment, what="header")
+    if header.get("alg") != "RS256":
+        msg = f"The token's alg is {shown(header.get('alg'), limit=40)}, expected 'RS256'."
+        raise MalformedTokenError(msg)
+    refused = next((name for name in _REFUSED_MEMBERS if name in header), None)
+    if refused is not None:
+        msg = f"The token's header has {refused!r}, which Cognito never sends."
+        raise MalformedTokenError(msg)
+    if "typ" in header and header["typ"] not in _TYPES:
+        msg = f"The token's typ is {shown(header['typ'], limit=40)}, expected 'JWT' or none."
+        raise MalformedTokenError(msg)
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid.encode()) <= _MAX_KID:
+        msg = f"The token's kid is {shown(kid, limit=40)}, expected a string of 1 to {_MAX_KID} bytes."
+        raise MalformedTokenError(msg)
+    return kid
+
+
+def verify_signature(signature: bytes, signing_input: bytes, public_key: RSAPublicKey) -> None:
+    """Check an RS256 signature.
+
+    Args:
+        signature: The third part of the token, still encoded.
+        signing_input: The first two parts with their dot.
+        public_key: The key the header names.
+
+    Raises:
+        InvalidSignatureError: It is not that key's.
+        MalformedTokenError: It is not canonical base64url.
+
+    Source: RFC 7518 section 3.3.
+    """
+    try:
+        public_key.verify(decode_base64url(signature), signing_input, _PKCS1_V1_5, _SHA256)
+    except InvalidSignature:
+        msg = "The token's signature is not that of the key it names."
+        raise InvalidSignatureError(msg) from None
+    except ValueError as error:
+        msg = f"The token's signature {error}."
+        raise MalformedTokenError(msg) from None
+
+
+def _not_three_parts(data: bytes) -> MalformedTokenError:
+    dots = data.count(b".")
+    hint = ""
+    if dots == 4:  # noqa: PLR2004 - RFC 7516 section 3.1: a JWE has five parts
+        hint = (
+            " Five parts are an encrypted token: Cognito's refresh tokens look so, and nobody but Cognito reads them."
+        )
+    elif data[:7].lower() == b"bearer ":
+        hint = " Leave out 'Bearer '."
+    return MalformedTokenError(f"The token has {dots + 1} parts, expected 3 with dots between them.{hint}")

@@ -1,0 +1,181 @@
+"""What a refusal of a back-channel endpoint means.
+
+Decides which exception an answer other than the wanted one becomes, and what it probably was. The status never decides
+alone: Cognito's vary, and proxies and firewalls answer in between.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from cognito_oidc.errors import (
+    CognitoOidcError,
+    InvalidClientError,
+    InvalidGrantError,
+    OAuthError,
+    ProtocolError,
+    RateLimitedError,
+    TransportError,
+    clean_server_text,
+)
+from cognito_oidc.protocol.wire import parse_json_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cognito_oidc.protocol.wire import Endpoint, HttpResponse
+
+_FORBIDDEN: Final = 403
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_MAX_RETRY_AFTER: Final = 24 * 3600.0
+
+_CAUSES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("invalid_grant", "authorization_code"): (
+        "The code was used before: the callback was loaded twice (reload, prefetch, a double click).",
+        "The code is older than five minutes.",
+        "The code_verifier is not that of this request: the stored request was replaced by another one.",
+        "The code was issued to another app client.",
+        "The app client may not read an attribute that a scope implies, such as email_verified with the scope email.",
+    ),
+    ("invalid_grant", "refresh_token"): (
+        "The refresh token expired, was revoked, or the user was signed out, disabled or deleted.",
+        "Rotation is on and this token was already replaced: another worker refreshed, or its answer was lost.",
+        "The refresh token belongs to another app client.",
+        "The app client may not read an attribute that a scope implies.",
+    ),
+    ("unauthorized_client", "authorization_code"): (
+        "The redirect_uri is not, character by character, the one of the authorization request (a trailing slash?).",
+        "The authorization code grant is not switched on for this app client.",
+    ),
+    ("unauthorized_client", "refresh_token"): ("The refresh grant is not available to this app client.",),
+    ("unauthorized_client", "client_credentials"): (
+        "The client credentials grant is not switched on for this app client; it must be its only grant.",
+    ),
+    ("invalid_scope", "client_credentials"): (
+        "The app client does not have one of the scopes: custom scopes are '{resource server identifier}/{name}'.",
+        "The resource server or its scope was deleted.",
+    ),
+    ("invalid_request", "revocation"): ("Token revocation is switched off for this app client.",),
+    ("unsupported_token_type", "revocation"): ("An access or ID token was given; only refresh tokens are revoked.",),
+}
+_CAUSES_OF_ANY_GRANT: Final[dict[str, tuple[str, ...]]] = {
+    "invalid_client": (
+        "The app client has a secret and none was sent: pass client_secret=.",
+        "The client secret is wrong, or was deleted (an app client has up to two).",
+        "The client id is of another user pool, or was deleted.",
+        "The app client has no secret and one was sent: leave client_secret out.",
+    ),
+    "invalid_request": ("A parameter is missing or malformed; error_description may name it.",),
+    "unsupported_grant_type": ("The address is not that of a user pool's token endpoint, or the grant is new to it.",),
+}
+_CLASSES: Final[dict[str, type[OAuthError]]] = {
+    "invalid_grant": InvalidGrantError,
+    "invalid_client": InvalidClientError,
+}
+
+
+def parse_oauth_error(
+    response: HttpResponse, *, endpoint: Endpoint, grant: str, secrets: tuple[str, ...] = ()
+) -> CognitoOidcError:
+    """Return the exception for an answer that is not the wanted one.
+
+    Args:
+        response: The answer.
+        endpoint: Who gave it.
+        grant: The `grant_type` sent, or `"revocation"` or `"userinfo"`.
+        secrets: What was sent and must not appear in the exception.
+
+    Source: RFC 6749 section 5.2; RFC 6585 section 4; AWS, "The token issuer endpoint", examples of negative responses.
+    """
+    body = _error_body(response)
+    retry_after = parse_retry_after(response.headers)
+    error = body.get("error")
+    name = clean_server_text(error, limit=60) if isinstance(error, str) and error else None
+    if response.status == _TOO_MANY:
+        return _oauth_error(RateLimitedError, name or "too_many_requests", response, endpoint, grant, body, secrets)
+    if response.status >= _SERVER_ERROR or name is None:
+        return _no_oauth_answer(response, endpoint, retry_after)
+    return _oauth_error(_CLASSES.get(name, OAuthError), name, response, endpoint, grant, body, secrets)
+
+
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header; None for a date or anything else.
+
+    Source: RFC 9110 section 10.2.3.
+    """
+    value = headers.get("retry-after", "").strip()
+    return min(float(value), _MAX_RETRY_AFTER) if re.fullmatch(r"[0-9]{1,9}", value) else None
+
+
+def _error_body(response: HttpResponse) -> dict[str, object]:
+    """Return the JSON object of an error answer; empty where there is none."""
+    try:
+        return parse_json_object(response.body, what="the error") if response.is_json else {}
+    except ProtocolError:
+        return {}
+
+
+def _oauth_error(  # noqa: PLR0917 - all of one answer
+    kind: type[OAuthError],
+    name: str,
+    response: HttpResponse,
+    endpoint: Endpoint,
+    grant: str,
+    body: Mapping[str, object],
+    secrets: tuple[str, ...],
+) -> OAuthError:
+    text = body.get("error_description")
+    for secret in secrets:
+        text = text.replace(secret, "[removed]") if isinstance(text, str) and secret else text
+    description = clean_server_text(text)
+    msg = f"The {endpoint} endpoint refused: {name}{f' ({description})' if description else ''}."
+    return kind(
+        msg,
+        error=name,
+        description=description,
+        status=response.status,
+        request_id=clean_request_id(response.headers),
+        causes=_CAUSES.get((name, grant)) or _CAUSES_OF_ANY_GRANT.get(name, ()),
+        retry_after=parse_retry_after(response.headers),
+    )
+
+
+def clean_request_id(headers: Mapping[str, str]) -> str | None:
+    """Return Cognito's id of the exchange, if it looks like one."""
+    value = headers.get("x-amz-cognito-request-id", "")
+    return value if re.fullmatch(r"[0-9A-Za-z-]{8,64}", value) else None
+
+
+def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, retry_after: float | None) -> CognitoOidcError:
+    """Return the exception for an answer without an OAuth body."""
+    kind = response.media_type[:60] or "no content type"
+    msg = f"The {endpoint} endpoint answered {response.status} with {kind}, no OAuth answer."
+    if response.status >= _SERVER_ERROR:
+        return TransportError(
+            msg,
+            sent="yes",
+            endpoint=endpoint.value,
+            status=response.status,
+            retry_after=retry_after,
+            causes=("Cognito, or something in front of it, had an internal error: try again.",),
+        )
+    if response.status == _FORBIDDEN and not response.is_json:
+        return TransportError(
+            msg,
+            sent="yes",
+            endpoint=endpoint.value,
+            status=response.status,
+            causes=(
+                "An AWS WAF web ACL of the user pool blocks this address or request: look at its sampled requests.",
+                "A proxy between this program and Cognito refused.",
+            ),
+        )
+    return ProtocolError(
+        msg,
+        causes=(
+            "The domain is wrong: the address answers, but it is no Cognito endpoint.",
+            "A redirect or a captive portal stands in between; redirects are never followed.",
+        ),
+    )

@@ -1,0 +1,261 @@
+"""The back channel: code, refresh, client credentials and revocation, each with its request and its answer.
+
+Decides what is sent to the token and revocation endpoints and which answers are tokens. Decides nothing about whether
+a token may be trusted; that is `claims`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cognito_oidc.errors import ConfigurationError, ProtocolError
+from cognito_oidc.protocol.authorization import check_scopes
+from cognito_oidc.protocol.oauth_errors import parse_oauth_error
+from cognito_oidc.protocol.typed_claims import IdTokenClaims
+from cognito_oidc.protocol.wire import Endpoint, form_request, parse_json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cognito_oidc.protocol.callback import AuthorizationCode
+    from cognito_oidc.protocol.client_authentication import ClientAuthentication
+    from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
+
+_HTTP_OK: Final = 200
+_MAX_TOKEN: Final = 128 * 1024
+_MAX_LIFETIME: Final = 10 * 366 * 24 * 3600
+_WHAT: Final = "the token answer"
+
+_Token = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_TOKEN, pattern=r"^[\x21-\x7e]+$")]
+
+
+class _TokenAnswer(BaseModel):
+    """The members of a good answer that we read. Source: RFC 6749 section 5.1."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    access_token: _Token
+    token_type: str
+    expires_in: Annotated[int, Field(gt=0, le=_MAX_LIFETIME)]
+    id_token: _Token | None = None
+    refresh_token: _Token | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSet:
+    """The tokens of one answer. Its repr and str show no token.
+
+    Attributes:
+        access_token: For APIs. A secret.
+        expires_at: When the access token ends to be good, epoch seconds UTC.
+        id_token: For the application itself, or None. A secret.
+        refresh_token: To get the next ones with, opaque, or None. A secret.
+        claims: What the ID token says; verified when the tokens were received. None without an ID token.
+        token_type: `"Bearer"`.
+
+    Source: RFC 6749 section 5.1; OpenID Connect Core 1.0 section 3.1.3.3.
+    """
+
+    access_token: str = field(repr=False)
+    expires_at: float
+    id_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    claims: IdTokenClaims | None = None
+    token_type: str = "Bearer"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the tokens as JSON values, for a database of your own. It holds secrets: encrypt it."""
+        return {
+            "access_token": self.access_token,
+            "expires_at": self.expires_at,
+            "id_token": self.id_token,
+            "refresh_token": self.refresh_token,
+            "claims": None if self.claims is None else self.claims.to_dict(),
+            "token_type": self.token_type,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
+        """Return the tokens of `to_dict`. They are not verified again: the store is trusted as it was when written.
+
+        Raises:
+            ConfigurationError: These are no values of `to_dict`.
+        """
+        try:
+            stored = _StoredTokens.model_validate(dict(values))
+        except (ValidationError, TypeError, ValueError):
+            msg = "TokenSet.from_dict: expected the mapping that to_dict() returned."
+            raise ConfigurationError(msg) from None
+        claims = None if stored.claims is None else IdTokenClaims(stored.claims)
+        return cls(**{**stored.model_dump(), "claims": claims})
+
+
+class _StoredTokens(BaseModel):
+    """What `TokenSet.to_dict` wrote."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    access_token: _Token
+    expires_at: float
+    id_token: _Token | None = None
+    refresh_token: _Token | None = None
+    claims: dict[str, object] | None = None
+    token_type: str = "Bearer"
+
+
+def code_exchange_request(
+    authorization_code: AuthorizationCode, *, token_endpoint: str, authentication: ClientAuthentication
+) -> HttpRequest:
+    """Return the request that exchanges a code. It is never sent twice.
+
+    Source: RFC 6749 section 4.1.3; RFC 7636 section 4.5; AWS, "The token issuer endpoint".
+    """
+    request = authorization_code.request
+    form = (
+        ("grant_type", "authorization_code"),
+        *authentication.form,
+        ("code", authorization_code.code),
+        ("redirect_uri", request.redirect_uri),
+        ("code_verifier", request.code_verifier),
+    )
+    return form_request(token_endpoint, form, endpoint=Endpoint.TOKEN, headers=authentication.headers)
+
+
+def refresh_request(refresh_token: str, *, token_endpoint: str, authentication: ClientAuthentication) -> HttpRequest:
+    """Return the request that refreshes tokens. It is sent again only when it never left: the token may rotate.
+
+    Source: RFC 6749 section 6; AWS, "Refresh tokens".
+    """
+    form = (("grant_type", "refresh_token"), *authentication.form, ("refresh_token", _check_token(refresh_token)))
+    return form_request(token_endpoint, form, endpoint=Endpoint.TOKEN, headers=authentication.headers)
+
+
+def client_credentials_request(
+    scopes: str | Iterable[str] | None,
+    *,
+    token_endpoint: str,
+    authentication: ClientAuthentication,
+    client_metadata: Mapping[str, str] | None = None,
+) -> HttpRequest:
+    """Return the request for a machine token.
+
+    Args:
+        scopes: Custom scopes, `{resource server identifier}/{name}`; None asks for all the client has.
+        token_endpoint: Absolute URL.
+        authentication: Must be that of a confidential client.
+        client_metadata: For the pre-token-generation Lambda (`aws_client_metadata`).
+
+    Raises:
+        ConfigurationError: A public client, or a scope no machine can have.
+
+    Source: RFC 6749 section 4.4.2; AWS, "The token issuer endpoint".
+    """
+    if authentication.client_secret is None:
+        msg = "Client credentials need an app client with a secret: pass client_secret=."
+        raise ConfigurationError(msg)
+    form = [("grant_type", "client_credentials"), *authentication.form]
+    if scopes is not None:
+        names = check_scopes(scopes)
+        if "openid" in names or "aws.cognito.signin.user.admin" in names:
+            msg = "scopes: a machine token has custom scopes only, '{resource server identifier}/{name}'."
+            raise ConfigurationError(msg)
+        form.append(("scope", " ".join(names)))
+    if client_metadata is not None:
+        form.append(("aws_client_metadata", _metadata_json(client_metadata)))
+    return form_request(token_endpoint, form, endpoint=Endpoint.TOKEN, headers=authentication.headers, repeatable=True)
+
+
+def parse_token_response(
+    response: HttpResponse, *, received_at: float, grant: str, secrets: tuple[str, ...] = ()
+) -> TokenSet:
+    """Return the tokens of an answer; the ID token in it is not verified yet, so `claims` is None.
+
+    Args:
+        response: The answer of the token endpoint.
+        received_at: When it arrived, epoch seconds UTC; `expires_in` counts from here.
+        grant: The `grant_type` that was sent, to tell what an error probably means.
+        secrets: What was sent and must not appear in an error.
+
+    Raises:
+        OAuthError: The server said no (`InvalidGrantError`, `InvalidClientError`, `RateLimitedError` among them).
+        ProtocolError: The answer is neither tokens nor an error.
+        TransportError: A 5xx, or an answer of something in between.
+
+    Source: RFC 6749 sections 5.1 and 5.2.
+    """
+    if response.status != _HTTP_OK:
+        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+    document = parse_json_answer(response, what=_WHAT)
+    if "error" in document and "access_token" not in document:
+        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+    try:
+        answer = _TokenAnswer.model_validate(document)
+    except ValidationError as error:
+        members = ", ".join(sorted({str(one["loc"][0]) for one in error.errors(include_input=False)}))
+        msg = f"Cannot use {_WHAT}: {members} is missing or of the wrong type."
+        raise ProtocolError(msg) from None
+    if answer.token_type.lower() != "bearer":
+        msg = f"Cannot use {_WHAT}: expected token_type Bearer."
+        raise ProtocolError(msg)
+    return TokenSet(
+        access_token=answer.access_token,
+        expires_at=received_at + answer.expires_in,
+        id_token=answer.id_token,
+        refresh_token=answer.refresh_token,
+    )
+
+
+def keep_refresh_token(new: TokenSet, refresh_token: str) -> TokenSet:
+    """Return the answer of a refresh with the old refresh token where no new one came.
+
+    Without rotation Cognito returns none and the old one stays good; with rotation the new one replaces it.
+
+    Source: RFC 6749 section 6; AWS, "Refresh tokens".
+    """
+    return new if new.refresh_token is not None else replace(new, refresh_token=refresh_token)
+
+
+def revocation_request(
+    refresh_token: str, *, revocation_endpoint: str, authentication: ClientAuthentication
+) -> HttpRequest:
+    """Return the request that revokes a refresh token and every token of its sign-in. It may be repeated.
+
+    Source: RFC 7009 section 2.1; AWS, "The token revocation endpoint".
+    """
+    who = authentication.for_revocation
+    form = [("token", _check_token(refresh_token))]
+    if who.method == "none":
+        form.extend(who.form)
+    return form_request(revocation_endpoint, form, endpoint=Endpoint.REVOCATION, headers=who.headers, repeatable=True)
+
+
+def parse_revocation_response(response: HttpResponse, *, secrets: tuple[str, ...] = ()) -> None:
+    """Check that the token is revoked, or was before: any 200 says so.
+
+    Raises:
+        OAuthError: The server said no.
+        TransportError: A 5xx, or an answer of something in between.
+
+    Source: RFC 7009 section 2.2.
+    """
+    if response.status != _HTTP_OK:
+        raise parse_oauth_error(response, endpoint=Endpoint.REVOCATION, grant="revocation", secrets=secrets)
+
+
+def _check_token(token: str) -> str:
+    if not isinstance(token, str) or not 0 < len(token) <= _MAX_TOKEN or not token.isascii() or " " in token:
+        msg = "The refresh token is empty or no token: pass tokens.refresh_token as it was received."
+        raise ConfigurationError(msg)
+    return token
+
+
+def _metadata_json(metadata: Mapping[str, str]) -> str:
+    pairs = dict(metadata)
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs.items()):
+        msg = "client_metadata: expected a mapping of texts to texts."
+        raise ConfigurationError(msg)
+    return json.dumps(pairs, separators=(",", ":"))

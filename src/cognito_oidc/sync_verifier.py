@@ -1,0 +1,220 @@
+"""The resource server's half without an event loop: for Flask, Django, Lambda handlers and scripts.
+
+Decides who fetches keys and who waits, among threads. Everything else is the asynchronous verifier's, to the letter.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+from cognito_oidc._issuer_keys import Fetch, Looked, find_key
+from cognito_oidc._key_snapshot import export_snapshot
+from cognito_oidc._verification import (
+    MAX_ACCESS_TOKEN,
+    MAX_ID_TOKEN,
+    IdExpectations,
+    Pending,
+    VerifierCore,
+    VerifierHealth,
+)
+from cognito_oidc.errors import CognitoOidcError, TokenVerificationError
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from os import PathLike
+
+    import httpx
+
+    from cognito_oidc._issuer_keys import IssuerKeys
+    from cognito_oidc.protocol.events import VerifierEvent
+    from cognito_oidc.protocol.jwks import VerificationKey
+    from cognito_oidc.protocol.key_cache import CachePolicy
+    from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.typed_claims import TokenClaims
+
+C = TypeVar("C", bound="TokenClaims")
+
+_LONGEST_FETCH: Final = 6.0  # seconds; the transport ends a fetch after five
+
+
+class SyncTokenVerifier:
+    """Verifies the tokens of one user pool, without `await`. Thread-safe: one for the whole process.
+
+    Same checks, keys and promises as `TokenVerifier`. Nothing runs in the background: in the soft age one caller
+    refreshes, for a second at most, while the others use the keys that are there.
+    """
+
+    def __init__(
+        self,
+        pool: UserPool,
+        *,
+        client_ids: Iterable[str] | None,
+        leeway: float = 0,
+        policy: CachePolicy | None = None,
+        jwks: Mapping[str, object] | str | PathLike[str] | None = None,
+        resource: str | None = None,
+        http_client: httpx.Client | None = None,
+        access_token_claims: type[AccessTokenClaims] = AccessTokenClaims,
+        id_token_claims: type[IdTokenClaims] = IdTokenClaims,
+        extra_check: Callable[[TokenClaims], None] | None = None,
+        max_access_token: int = MAX_ACCESS_TOKEN,
+        max_id_token: int = MAX_ID_TOKEN,
+        verified_cache_size: int = 0,
+        on_event: Callable[[VerifierEvent], None] | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Configure a verifier; nothing is fetched or read yet.
+
+        Args:
+            pool: As in `TokenVerifier`, and so are the others.
+            client_ids: The app clients whose tokens are accepted. None, which must be written, accepts every one.
+            leeway: Seconds by which a token may have expired.
+            policy: When keys are used and fetched.
+            jwks: Keys to start with.
+            resource: The resource server this is.
+            http_client: An `httpx.Client` to fetch keys with; it is not closed.
+            access_token_claims: A subclass to return the claims of access tokens as.
+            id_token_claims: A subclass to return the claims of ID tokens as.
+            extra_check: Called with the claims after all other checks; raises to refuse.
+            max_access_token: Characters an access token may have.
+            max_id_token: Characters an ID token may have.
+            verified_cache_size: How many verified access tokens to remember.
+            on_event: Called with each event; must not block.
+            clock: Returns epoch seconds UTC, for tests.
+
+        Raises:
+            ConfigurationError: An argument cannot be right.
+        """
+        self._core = VerifierCore(
+            pool,
+            client_ids=client_ids,
+            leeway=leeway,
+            policy=policy,
+            jwks=jwks,
+            resource=resource,
+            access_token_claims=access_token_claims,
+            id_token_claims=id_token_claims,
+            max_access_token=max_access_token,
+            max_id_token=max_id_token,
+            verified_cache_size=verified_cache_size,
+            on_event=on_event,
+            clock=clock,
+        )
+        self._http_client = http_client
+        self._extra_check = extra_check
+        self._lock = threading.Lock()
+        self._flights: dict[str, threading.Event] = {}
+
+    @property
+    def pool(self) -> UserPool:
+        """The user pool."""
+        return self._core.pool
+
+    def verify_access_token(
+        self,
+        token: str,
+        *,
+        required_scopes: Iterable[str] = (),
+        any_of_scopes: Iterable[str] = (),
+        required_groups: Iterable[str] = (),
+        any_of_groups: Iterable[str] = (),
+        resource: str | None = None,
+    ) -> AccessTokenClaims:
+        """Return the claims of an access token; as `TokenVerifier.verify_access_token`.
+
+        Raises:
+            TokenVerificationError: The token must not be trusted (401; `InsufficientScopeError`: 403).
+            KeysUnavailableError: The keys cannot be had now (503).
+        """
+        wanted = self._core.wanted(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
+        return self._finish(self._core.access_token(token, wanted))
+
+    def verify_id_token(
+        self, token: str, *, nonce: str | None, access_token: str | None = None, max_age: float | None = None
+    ) -> IdTokenClaims:
+        """Return the claims of an ID token; as `TokenVerifier.verify_id_token`.
+
+        Raises:
+            TokenVerificationError: The token must not be trusted.
+            KeysUnavailableError: The keys cannot be had now.
+        """
+        return self._finish(self._core.id_token(token, IdExpectations(nonce, access_token, max_age)))
+
+    def preload(self) -> None:
+        """Fetch the keys of the pool's issuer now, unless fresh ones are there.
+
+        Raises:
+            KeysUnavailableError: They cannot be had.
+        """
+        self._core.load_given_keys()
+        if self.health().state != "fresh":
+            keys = self._core.issuers[self.pool.issuer]
+            self._fetch(keys, Fetch())
+            if keys.state.failures:
+                raise keys.unavailable(keys.pause)
+
+    def export_keys(self) -> dict[str, object]:
+        """Return the keys with their time, as JSON values for the `jwks=` of another process."""
+        self._core.load_given_keys()
+        return export_snapshot((issuer, keys.state) for issuer, keys in self._core.issuers.items())
+
+    def health(self) -> VerifierHealth:
+        """Return how the keys of the pool's issuer are."""
+        return self._core.health()
+
+    def _finish(self, judged: C | Pending) -> C:
+        claims = self._wait_for_key(judged) if isinstance(judged, Pending) else judged
+        if self._extra_check is not None:
+            self._extra_check(claims)
+        return cast("C", claims)
+
+    def _wait_for_key(self, pending: Pending) -> TokenClaims:
+        try:
+            return self._core.finish(pending, self._key_of(pending.keys, pending.kid))
+        except TokenVerificationError as error:
+            self._core.reject(error)
+            raise
+
+    def _key_of(self, keys: IssuerKeys, kid: str) -> VerificationKey:
+        flow = find_key(keys, kid, at_most=self._core.policy.hard_wait)
+        try:
+            wish = next(flow)
+            while True:
+                wish = flow.send(self._fetch(keys, wish))
+        except StopIteration as found:
+            return cast("VerificationKey", found.value)
+
+    def _fetch(self, keys: IssuerKeys, wish: Fetch) -> Looked:
+        """Fetch once for every thread that waits, and take the outcome into the state.
+
+        Returns:
+            Whether this call fetched, joined a fetch, or did neither.
+        """
+        with self._lock:
+            flight = self._flights.get(keys.issuer)
+            if flight is None:
+                if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
+                    return Looked.NOT
+                done = self._flights[keys.issuer] = threading.Event()
+        if flight is not None:
+            if not wish.beside:
+                flight.wait(_LONGEST_FETCH)
+            return Looked.JOINED
+        try:
+            self._fetch_now(keys, wish)
+        finally:
+            with self._lock:
+                del self._flights[keys.issuer]
+            done.set()
+        return Looked.LED
+
+    def _fetch_now(self, keys: IssuerKeys, wish: Fetch) -> None:
+        from cognito_oidc._transport import SyncTransport  # noqa: PLC0415 - only where keys are fetched
+
+        transport = SyncTransport(self._http_client)
+        try:
+            keys.fetched(transport.send(keys.request(), attempts=keys.attempts, at_most=wish.at_most))
+        except CognitoOidcError as error:
+            keys.failed(error, lookup=wish.lookup_for is not None)
