@@ -1,6 +1,7 @@
 """The ASGI application: which endpoint answers, and what happens around every request.
 
-Decides routing, CORS, the CSRF cookie, faults and the journal; the answers are made by `browser` and `backchannel`.
+Decides routing, CORS, the CSRF cookie, faults and the journal. The answers are made by `browser`, `token_endpoint`
+and `backchannel`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cognito_oidc.emulator import addresses, backchannel, browser
+from cognito_oidc.emulator import addresses, backchannel, browser, token_endpoint
 from cognito_oidc.emulator.addresses import Incoming
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _DOMAIN: Final = {
     "/logout": _Endpoint("logout", {"GET": browser.logout}),
     "/error": _Endpoint("error", {"GET": browser.error_page}),
     # Source: https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html, CORS on these three.
-    "/oauth2/token": _Endpoint("token", {"POST": backchannel.token}, cross_origin=True),
+    "/oauth2/token": _Endpoint("token", {"POST": token_endpoint.token}, cross_origin=True),
     "/oauth2/userInfo": _Endpoint(
         "userinfo", {"GET": backchannel.userinfo, "POST": backchannel.userinfo_by_post}, cross_origin=True
     ),

@@ -129,15 +129,15 @@ def _after_logout(incoming: Incoming) -> Response:
 
 
 def _form(incoming: Incoming, demand: Demand, *, username: str, problem: str | None) -> Response:
-    now = incoming.pool.surroundings.clock()
-    session = _session_to_offer(incoming, demand, now)
+    # Who has just tried another account is not offered the first one again.
+    offered = None if problem else _session_to_offer(incoming, demand, incoming.pool.surroundings.clock())
     return pages.login(
         incoming,
         action=_login_url(incoming),
         application=demand.client.name,
         username=username,
         problem=problem,
-        signed_in_as=session.user.username if session is not None else None,
+        signed_in_as=offered.user.username if offered is not None else None,
     )
 
 

@@ -337,7 +337,8 @@ class EmulatedPool:
         scopes: Iterable[str] = ("openid",),
         resource: str | None = None,
         headers: Mapping[str, object] | None = None,
-        **claims: object,
+        claims: Mapping[str, object] | None = None,
+        **more_claims: object,
     ) -> str:
         """Sign an access token without any flow, for tests of whatever verifies it.
 
@@ -347,7 +348,8 @@ class EmulatedPool:
             scopes: The scopes; not held against the app client's.
             resource: The resource that it is bound to, which becomes `aud`.
             headers: Header members to add or replace. The signature is RS256 by the pool's key whatever they say.
-            **claims: Claims to add or replace; `...` leaves one out.
+            claims: Claims to add or replace, such as `{"cognito:groups": ["admins"]}`; `...` leaves one out.
+            **more_claims: The same, for names that Python can write: `exp=0`, `token_use=...`.
 
         Raises:
             ConfigurationError: There is no such person.
@@ -359,7 +361,7 @@ class EmulatedPool:
             else:
                 sign_in = self._sign_in(subject, client, as_tuple("scopes", scopes), resource)
                 payload = access_token_claims(sign_in, issuer=self.issuer, now=now)
-            return self.keys.signing_key("access").sign(_overridden(payload, claims), headers or {})
+            return self.keys.signing_key("access").sign(_overridden(payload, claims, more_claims), headers or {})
 
     def issue_id_token(
         self,
@@ -369,7 +371,8 @@ class EmulatedPool:
         scopes: Iterable[str] = ("openid",),
         access_token: str | None = None,
         headers: Mapping[str, object] | None = None,
-        **claims: object,
+        claims: Mapping[str, object] | None = None,
+        **more_claims: object,
     ) -> str:
         """Sign an ID token without any flow, for tests of whatever verifies it.
 
@@ -379,7 +382,8 @@ class EmulatedPool:
             scopes: Which of the person's attributes it holds: all for `openid` alone.
             access_token: The access token that `at_hash` is made of; without one there is no `at_hash`.
             headers: Header members to add or replace. The signature is RS256 by the pool's key whatever they say.
-            **claims: Claims to add or replace, `nonce` among them; `...` leaves one out.
+            claims: Claims to add or replace, such as `{"cognito:groups": ["admins"]}`; `...` leaves one out.
+            **more_claims: The same, for names that Python can write: `nonce="n"`, `token_use=...`.
 
         Raises:
             ConfigurationError: There is no such person.
@@ -388,7 +392,7 @@ class EmulatedPool:
             now = self.surroundings.clock()
             sign_in = self._sign_in(subject, client, as_tuple("scopes", scopes), None)
             payload = id_token_claims(sign_in, issuer=self.issuer, now=now, nonce=None, access_token=access_token)
-            return self.keys.signing_key("id").sign(_overridden(payload, claims), headers or {})
+            return self.keys.signing_key("id").sign(_overridden(payload, claims, more_claims), headers or {})
 
     def _sign_in(
         self,
@@ -421,7 +425,7 @@ class EmulatedPool:
         for scope in scopes:
             if not self.knows_scope(scope):
                 raise ConfigurationError(
-                    f"pool {self.pool_id} has no scope {scope!r}: register its resource server with add_resource_server()"
+                    f"pool {self.pool_id} has no scope {scope!r}: register it with add_resource_server() first"
                 )
             if machine and scope in _BUILT_IN_SCOPES:
                 raise ConfigurationError(f"client_credentials gives custom scopes only, got {scope!r}")
@@ -430,6 +434,7 @@ class EmulatedPool:
         return tuple(dict.fromkeys(scopes))
 
 
-def _overridden(payload: dict[str, object], claims: Mapping[str, object]) -> dict[str, object]:
-    merged = {**payload, **claims}
-    return {name: value for name, value in merged.items() if value is not ...}
+def _overridden(payload: dict[str, object], *changes: Mapping[str, object] | None) -> dict[str, object]:
+    for each in changes:
+        payload |= each or {}
+    return {name: value for name, value in payload.items() if value is not ...}
