@@ -116,6 +116,13 @@ async def test_discovery_agrees_with_the_address_it_was_asked_at(aws: CognitoEmu
     assert document["token_endpoint"] == f"{root}/oauth2/token"
 
 
+async def test_head_is_answered_like_get(aws: CognitoEmulator) -> None:
+    """Programs that wait for a server to come up send HEAD."""
+    aws.add_pool(POOL_ID)
+    async with aws.http_client() as http:
+        assert (await http.head(ISSUER + DISCOVERY)).status_code == 200
+
+
 async def test_the_emulator_can_be_mounted_below_a_path(aws: CognitoEmulator) -> None:
     """The path of the mount becomes part of the base URL."""
     aws.add_pool(POOL_ID, domain="orders")

@@ -1,3 +1,4 @@
+import logging
 import threading
 from urllib.parse import urlsplit
 
@@ -98,6 +99,17 @@ async def test_ipv6_loopback_is_a_url_too(aws: CognitoEmulator, web: EmulatedApp
     except ConfigurationError as error:
         pytest.skip(f"no IPv6 here: {error}")
     assert callback.startswith(CALLBACK)
+
+
+async def test_the_server_logs_nothing_and_mutes_nobody(aws: CognitoEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Starting, answering and stopping leave no line, while another uvicorn of the process may speak."""
+    caplog.set_level(logging.DEBUG, logger="uvicorn")
+    async with aws.serve() as server, httpx.AsyncClient(trust_env=False) as http:
+        await http.head(f"{server.base_url}/nothing")
+        logging.getLogger("uvicorn.error").info("a server of somebody else")
+    assert [record.message for record in caplog.records if record.name.startswith("uvicorn")] == [
+        "a server of somebody else"
+    ]
 
 
 async def test_the_server_shows_itself_without_state(aws: CognitoEmulator) -> None:

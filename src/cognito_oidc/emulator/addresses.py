@@ -57,7 +57,7 @@ class Incoming:
 
     Attributes:
         place: The pool and path that it is for.
-        method: The HTTP method.
+        method: The HTTP method, `GET` for HEAD too.
         query: The first value of each query parameter, as a servlet would give it.
         form: The same for a form body; empty where the body is no form.
         repeated: Names that stood more than once in the query.

@@ -114,7 +114,7 @@ async def _read(request: Request, surroundings: Surroundings, pools: Mapping[str
     csrf_token = request.cookies.get(_CSRF_COOKIE, "")
     return Incoming(
         place=place,
-        method=request.method,
+        method="GET" if request.method == "HEAD" else request.method,
         query=_first_values(request.url.query),
         form=_first_values(form),
         repeated=frozenset(name for name, count in counted.items() if count > 1),

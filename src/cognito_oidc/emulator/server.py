@@ -5,6 +5,7 @@ Decides how it starts and stops. What it answers is decided by the application.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.005
+_THREAD_NAME: Final = "cognito-emulator"
+_LOGGERS: Final = ("uvicorn.access", "uvicorn.asgi", "uvicorn.error")
 
 
 class EmulatorServer:
@@ -71,11 +74,9 @@ async def run_server(app: Starlette, *, host: str, port: int) -> AsyncGenerator[
     bound = _bind(host, port)
     config = uvicorn.Config(
         app,
-        access_log=False,
         http="h11",
         lifespan="off",
-        log_config=None,
-        log_level="critical",
+        log_config=None,  # nor a level: uvicorn's loggers may be in use by a server that is not ours
         loop="asyncio",
         proxy_headers=False,  # the Host header decides the issuer; nothing in front of us may change it
         server_header=False,
@@ -84,9 +85,12 @@ async def run_server(app: Starlette, *, host: str, port: int) -> AsyncGenerator[
     )
     server = uvicorn.Server(config)
     # uvicorn sets signal handlers in the main thread only.
-    thread = threading.Thread(target=server.run, args=([bound],), name="cognito-emulator", daemon=True)
+    thread = threading.Thread(target=server.run, args=([bound],), name=_THREAD_NAME, daemon=True)
     address, bound_port = bound.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
+    quiet = _Quiet()
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(quiet)
     thread.start()
     try:
         await _wait_until_started(server, thread)
@@ -96,6 +100,15 @@ async def run_server(app: Starlette, *, host: str, port: int) -> AsyncGenerator[
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(thread.join)
         bound.close()
+        for name in _LOGGERS:
+            logging.getLogger(name).removeFilter(quiet)
+
+
+class _Quiet(logging.Filter):
+    """Drops what uvicorn says in our thread, but for exceptions."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.threadName != _THREAD_NAME or bool(record.exc_info)
 
 
 async def _wait_until_started(server: Server, thread: threading.Thread) -> None:
