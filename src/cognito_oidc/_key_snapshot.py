@@ -6,6 +6,7 @@ are good: a snapshot carries its time, and ages from there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, shown
@@ -13,7 +14,7 @@ from cognito_oidc.protocol.encoding import load_object
 from cognito_oidc.protocol.jwks import parse_key_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from os import PathLike
 
     from cognito_oidc.protocol.jwks import KeySet
@@ -55,7 +56,7 @@ def load_snapshot(
     Raises:
         ConfigurationError: It cannot be read, is neither of the two, or is another pool's.
     """
-    document = given if hasattr(given, "items") else _read(given)
+    document = given if isinstance(given, Mapping) else _read(given)
     try:
         if "issuers" not in document:
             return [SnapshotKeys(default_issuer, parse_key_set(document), None)]
@@ -85,8 +86,11 @@ def _parse_snapshot(document: Mapping[str, object], issuers: frozenset[str]) -> 
 
 
 def _read(given: str | bytes | PathLike[str]) -> Mapping[str, object]:
-    text = given
-    if not isinstance(given, bytes) and not (isinstance(given, str) and given.lstrip().startswith("{")):
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        text = given.encode("utf-8", "surrogatepass")
+    elif isinstance(given, bytes):
+        text = given
+    else:
         try:
             with open(given, "rb") as file:  # noqa: PTH123 - pathlib would be the slowest import of the cold path
                 text = file.read()
@@ -94,7 +98,7 @@ def _read(given: str | bytes | PathLike[str]) -> Mapping[str, object]:
             msg = f"jwks=: the file cannot be read ({type(error).__name__}): pass a mapping, JSON text, or a path."
             raise ConfigurationError(msg) from None
     try:
-        return load_object(text.encode() if isinstance(text, str) else text)
+        return load_object(text)
     except ValueError as error:
         msg = f"jwks=: what was given {error}."
         raise ConfigurationError(msg) from None

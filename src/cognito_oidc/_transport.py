@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import time
 import zlib
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -26,7 +26,7 @@ from cognito_oidc.protocol.wire import Endpoint, HttpResponse
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     import httpx
 
@@ -74,13 +74,50 @@ _IDENTITY: Final = ("Accept-Encoding", "identity")
 Sent = Literal["no", "maybe", "yes"]
 
 
-class AsyncHttpClient(Protocol):
-    """The part of `httpx.AsyncClient` that is used."""
+class ForeignHeaders(Protocol):
+    """The part of `httpx.Headers` that is used."""
 
-    def build_request(self, method: str, url: str) -> object:
+    def multi_items(self) -> list[tuple[str, str]]:
+        """Return names and values, repeated ones too."""
+        ...
+
+
+class ForeignResponse(Protocol):
+    """The part of `httpx.Response` that is used."""
+
+    status_code: int
+    headers: ForeignHeaders
+    is_stream_consumed: bool
+
+    @property
+    def content(self) -> bytes:
+        """The body, where it was read already."""
+        ...
+
+    def aiter_raw(self, chunk_size: int) -> AsyncIterator[bytes]:
+        """Read the body as it comes."""
+        ...
+
+    def iter_raw(self, chunk_size: int) -> Iterator[bytes]:
+        """Read the body as it comes."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
+class AsyncHttpClient(Protocol):
+    """The part of `httpx.AsyncClient` that is used; requests and answers are the library's own, whichever it is."""
+
+    def build_request(self, method: str, url: str) -> Any:  # noqa: ANN401 - a class of that library
         """Return a request."""
 
-    async def send(self, request: object, *, stream: bool, auth: None, follow_redirects: bool) -> object:
+    async def send(self, request: Any, *, stream: bool, auth: None, follow_redirects: bool) -> Any:  # noqa: ANN401
         """Send a request."""
 
     async def aclose(self) -> None:
@@ -103,7 +140,7 @@ class Transport:
         if http_client is not None and not callable(getattr(http_client, "send", None)):
             msg = "http_client: expected an httpx.AsyncClient, or a client of the same shape."
             raise ConfigurationError(msg)
-        self._borrowed = http_client
+        self._borrowed = cast("AsyncHttpClient | None", http_client)
         self._own: AsyncHttpClient | None = None
         self._own_loop: object = None
 
@@ -143,7 +180,8 @@ class Transport:
 
     async def _send_repeatedly(self, request: HttpRequest, limits: Limits) -> HttpResponse:
         deadline = time.monotonic() + limits.total
-        try:
+        response: HttpResponse | None = None
+        with contextlib.suppress(_Unusable):
             async for attempt in stamina.retry_context(
                 on=_may_be_sent_again(request, deadline),
                 attempts=limits.attempts,
@@ -156,23 +194,20 @@ class Transport:
                     response = await self._send_once(request, limits)
                     if response.status in _TRY_AGAIN and request.repeatable:
                         raise _Unusable(response)
-        except _Unusable as unusable:
-            response = unusable.response
-        return response
+        return cast("HttpResponse", response)
 
     async def _send_once(self, request: HttpRequest, limits: Limits) -> HttpResponse:
         """Send once. A foreign error is not chained: it holds the request and so the secrets in it."""
         problem: tuple[str, Sent]
         try:
             client = self._borrowed or await self._own_client()
-            answer = await client.send(  # type: ignore[arg-type]
-                _foreign_request(client, request, limits), stream=True, auth=None, follow_redirects=False
-            )
+            foreign = _foreign_request(client, request, limits)
+            answer: ForeignResponse = await client.send(foreign, stream=True, auth=None, follow_redirects=False)
             try:
                 return await _read(answer, request, limits)
             finally:
                 with contextlib.suppress(Exception):  # the answer is here, or its error is more worth telling
-                    await answer.aclose()  # type: ignore[attr-defined]
+                    await answer.aclose()
         except (ProtocolError, TransportError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a client of that shape raises
@@ -203,7 +238,8 @@ class SyncTransport:
         """Send a request and return the answer, whatever its status; as `Transport.send`."""
         limits = _limits_of(request, attempts, at_most)
         deadline = time.monotonic() + limits.total
-        try:
+        response: HttpResponse | None = None
+        with contextlib.suppress(_Unusable):
             for attempt in stamina.retry_context(
                 on=_may_be_sent_again(request, deadline),
                 attempts=limits.attempts,
@@ -216,9 +252,7 @@ class SyncTransport:
                     response = self._send_once(request, limits, deadline)
                     if response.status in _TRY_AGAIN and request.repeatable:
                         raise _Unusable(response)
-        except _Unusable as unusable:
-            response = unusable.response
-        return response
+        return cast("HttpResponse", response)
 
     def _send_once(self, request: HttpRequest, limits: Limits, deadline: float) -> HttpResponse:
         import httpx  # noqa: PLC0415 - 100 ms that a process with its keys given never needs
@@ -226,12 +260,9 @@ class SyncTransport:
         problem: tuple[str, Sent]
         client = self._borrowed or httpx.Client(verify=ssl_context())
         try:
-            answer = client.send(
-                _foreign_request(client, request, limits),
-                stream=True,
-                auth=None,
-                follow_redirects=False,  # type: ignore[arg-type]
-            )
+            foreign = cast("httpx.Request", _foreign_request(client, request, limits))
+            sent = client.send(foreign, stream=True, auth=None, follow_redirects=False)
+            answer = cast("ForeignResponse", sent)
             try:
                 body = _Body(answer, request, limits)
                 if not body.complete:
@@ -282,28 +313,33 @@ async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
     A caller that is cancelled meanwhile gets the result, and the cancellation at its next await. anyio's shield does
     that alone, but not against `task.cancel()` (and so `asyncio.timeout`): there the work runs in a task of its own.
     """
+    results: list[T] = []
     with anyio.CancelScope(shield=True):
-        if sniffio.current_async_library() != "asyncio":
-            return await work()
-        inner = asyncio.ensure_future(work())
-        cancelled: asyncio.CancelledError | None = None
-        while not inner.done():
-            try:
-                await asyncio.wait({inner})
-            except asyncio.CancelledError as error:
-                cancelled = error
-        me = asyncio.current_task()
-        if cancelled is not None and me is not None:
-            me.uncancel()  # the same request again, once, as asyncio.timeout() counts them
-            me.cancel(*cancelled.args)
-        return inner.result()
+        own_task = sniffio.current_async_library() == "asyncio"
+        results.append(await (_run_in_own_task(work) if own_task else work()))
+    return results[0]
 
 
-async def _read(answer: object, request: HttpRequest, limits: Limits) -> HttpResponse:
+async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` in a task that nobody cancels, and pass a cancellation of this one on when it is done."""
+    inner = asyncio.ensure_future(work())
+    cancelled: asyncio.CancelledError | None = None
+    while not inner.done():
+        try:
+            await asyncio.wait({inner})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    me = asyncio.current_task()
+    if cancelled is not None and me is not None:
+        me.uncancel()  # the same request again, once, as asyncio.timeout() counts them
+        me.cancel(*cancelled.args)
+    return inner.result()
+
+
+async def _read(answer: ForeignResponse, request: HttpRequest, limits: Limits) -> HttpResponse:
     body = _Body(answer, request, limits)
     if not body.complete:
-        chunks = cast("AsyncIterator[bytes]", answer.aiter_raw(_CHUNK))  # type: ignore[attr-defined]
-        async for chunk in chunks:
+        async for chunk in answer.aiter_raw(_CHUNK):
             body.add(chunk)
     return body.response()
 
@@ -315,10 +351,10 @@ class _Body:
     body which unpacks to a large one is refused before it is unpacked.
     """
 
-    def __init__(self, answer: object, request: HttpRequest, limits: Limits) -> None:
-        self._status = cast("int", answer.status_code)  # type: ignore[attr-defined]
+    def __init__(self, answer: ForeignResponse, request: HttpRequest, limits: Limits) -> None:
+        self._status = answer.status_code
         self._headers: dict[str, str] = {}
-        for name, value in cast("list[tuple[str, str]]", answer.headers.multi_items()):  # type: ignore[attr-defined]
+        for name, value in answer.headers.multi_items():
             name = name.lower()  # noqa: PLW2901
             self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
         self._what = f"The answer of the {request.endpoint} endpoint"
@@ -326,9 +362,9 @@ class _Body:
         self._data = bytearray()
         coding = self._headers.get("content-encoding", "identity").strip().lower()
         self._inflate = None
-        self.complete = bool(answer.is_stream_consumed)  # type: ignore[attr-defined]
+        self.complete = answer.is_stream_consumed
         if self.complete:  # a mocked answer, in memory and decoded
-            self._add_plain(cast("bytes", answer.content))  # type: ignore[attr-defined]
+            self._add_plain(answer.content)
         elif coding in {"gzip", "x-gzip", "deflate"}:
             self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
         elif coding not in {"identity", ""}:
@@ -360,9 +396,9 @@ class _Body:
         return HttpResponse(status=self._status, headers=self._headers, body=bytes(self._data))
 
 
-def _foreign_request(client: object, request: HttpRequest, limits: Limits) -> object:
+def _foreign_request(client: AsyncHttpClient | httpx.Client, request: HttpRequest, limits: Limits) -> object:
     """Return the client library's own request with our headers alone: no cookies, auth or defaults of the client's."""
-    kind = type(client.build_request(request.method, request.url))  # type: ignore[attr-defined]
+    kind = type(client.build_request(request.method, request.url))
     timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": limits.connect}
     return kind(
         request.method,

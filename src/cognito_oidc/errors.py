@@ -164,7 +164,7 @@ class ProtocolError(CognitoOidcError):
 
     code = "protocol"
     http_status = 502
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The address does not belong to the endpoint it was used for: compare domain, endpoint_url and metadata with the user pool.",  # noqa: E501
         "Something between this program and Cognito (a proxy, a gateway, a captive portal) changed the answer.",
     )
@@ -193,7 +193,7 @@ class StateMismatchError(CallbackError):
     """
 
     code = "state_mismatch"
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The person started to log in in another tab, so the stored request is not the one that this callback answers: keep one stored request per state and find it with peek_state().",  # noqa: E501
         "The stored request was lost or replaced between the redirect and the callback (another session, another worker, an old bookmark).",  # noqa: E501
         "Somebody tries to log the person in to a foreign account (login CSRF). Refusing is right.",
@@ -274,7 +274,7 @@ class RateLimitedError(OAuthError):
     code = "rate_limited"
     http_status = 503
     retryable = True
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The account's requests per second for this category of Cognito operations are used up: look at Service Quotas.",  # noqa: E501
         "Tokens are requested anew where they could be kept: machine tokens are good until shortly before expires_at.",
     )
@@ -305,7 +305,7 @@ class InvalidSignatureError(TokenVerificationError):
     """The signature is not that of the key the token names."""
 
     code = "invalid_signature"
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The token was changed after it was signed, or cut off while it was copied.",
         "Somebody forged it.",
     )
@@ -320,7 +320,7 @@ class UnknownKeyError(TokenVerificationError):
     """
 
     code = "unknown_key"
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The token is from another user pool or another issuer.",
         "The key was withdrawn since the token was issued.",
         "Somebody forged the token.",
@@ -373,7 +373,7 @@ class ExpiredTokenError(InvalidClaimError):
     """The token was good once: refresh and try again."""
 
     code = "expired_token"
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The token is older than its lifetime (60 minutes unless the app client says otherwise): refresh it.",
         "The clock of this machine is ahead: compare it with a time server before you raise leeway.",
     )
@@ -401,7 +401,7 @@ class KeysUnavailableError(CognitoOidcError):
     code = "keys_unavailable"
     http_status = 503
     retryable = True
-    _explanation = (
+    _explanation: ClassVar[tuple[str, ...]] = (
         "The key endpoint of the issuer cannot be reached from here: check egress, proxy and DNS.",
         "The pool id or the Region is wrong, so that there is no key set at that address.",
     )
@@ -411,7 +411,9 @@ class KeysNotLoadedError(KeysUnavailableError):
     """A call that must not do I/O would have had to fetch keys: call `preload()` first, or pass `jwks=`."""
 
     code = "keys_not_loaded"
-    _explanation = ("Nothing loaded the keys yet: await verifier.preload() at start, or pass jwks=.",)
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "Nothing loaded the keys yet: await verifier.preload() at start, or pass jwks=.",
+    )
 
 
 class LoginRequiredError(CognitoOidcError):

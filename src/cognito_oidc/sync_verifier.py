@@ -192,12 +192,13 @@ class SyncTokenVerifier:
         Returns:
             Whether this call fetched, joined a fetch, or did neither.
         """
+        done = threading.Event()
         with self._lock:
             flight = self._flights.get(keys.issuer)
             if flight is None:
                 if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
                     return Looked.NOT
-                done = self._flights[keys.issuer] = threading.Event()
+                self._flights[keys.issuer] = done
         if flight is not None:
             if not wish.beside:
                 flight.wait(_LONGEST_FETCH)

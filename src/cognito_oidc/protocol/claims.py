@@ -225,7 +225,7 @@ def _check_types(payload: dict[str, object], types: dict[str, type]) -> None:
 
 
 def _check_resource(payload: Mapping[str, object], resource: str | None) -> None:
-    """Check `aud`: a resource server's, or none; one that equals the client id was added by a Lambda and binds nothing."""
+    """Check `aud`: a resource server's, or none. One that equals the client id was added by a Lambda: it binds nothing."""
     aud = payload.get("aud")
     if (aud if aud != payload["client_id"] else None) != resource:
         raise _wrong_resource(aud, resource)

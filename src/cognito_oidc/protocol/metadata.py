@@ -101,7 +101,7 @@ def parse_provider_metadata(response: HttpResponse, *, pool: UserPool) -> Provid
         msg = f"Cannot use {_WHAT}: its issuer is {shown(issuer)}, expected {pool.issuer!r}."
         raise ProtocolError(msg)
     jwks_uri = document.get("jwks_uri")
-    if jwks_uri not in pool.accepted_issuers.values():
+    if not isinstance(jwks_uri, str) or jwks_uri not in pool.accepted_issuers.values():
         msg = f"Cannot use {_WHAT}: its jwks_uri is {shown(jwks_uri)}, expected {pool.accepted_issuers[issuer]!r}."
         raise ProtocolError(msg)
     endpoints = {name: _endpoint(document, name, pool) for name in _ENDPOINTS}

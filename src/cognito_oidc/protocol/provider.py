@@ -171,7 +171,7 @@ class UserPool(Frozen):
             raise ConfigurationError(msg)
         own_region = found[1]
         if region is not None and region != own_region:
-            msg = f"region={shown(region)} does not agree with the pool id, which is in {own_region}: leave region out."
+            msg = f"region={shown(region)} does not agree with the pool id, which is in {own_region}: leave it out."
             raise ConfigurationError(msg)
         if issuer_type not in _ISSUER_LABEL:
             msg = f"issuer_type={shown(issuer_type)}: expected 'original' or 'updated'."
