@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from cognito_oidc._issuer_keys import IssuerKeys
 from cognito_oidc._key_snapshot import load_snapshot
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown
 from cognito_oidc.protocol.claims import (
+    NO_REQUIREMENTS,
     Requirements,
     check_access_token,
     check_again,
@@ -21,22 +22,28 @@ from cognito_oidc.protocol.claims import (
     check_requirements,
 )
 from cognito_oidc.protocol.events import TokenRejected
-from cognito_oidc.protocol.jws import decode_object, parse_header, split_token, verify_signature
+from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
 from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant, age_of
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
-    from cognito_oidc.protocol.jws import TokenParts
     from cognito_oidc.protocol.provider import UserPool
     from cognito_oidc.protocol.typed_claims import TokenClaims
 
+C = TypeVar("C", bound="TokenClaims")
+E = TypeVar("E")
+
 MAX_ACCESS_TOKEN: Final = 16 * 1024
 MAX_ID_TOKEN: Final = 128 * 1024
+
+_DEBUG: Final = 10  # logging.DEBUG, without importing it
+_MAX_HEADERS: Final = 64
 
 
 class VerifierHealth(NamedTuple):
@@ -63,21 +70,37 @@ class IdExpectations(NamedTuple):
     max_age: float | None
 
 
-class Pending(NamedTuple):
+class Pending(NamedTuple, Generic[C]):
     """A token that passed every check which needs no fetch; the key set has to be fetched or refreshed first."""
 
     keys: IssuerKeys
     kid: str
-    parts: TokenParts
-    claims: TokenClaims
+    header: bytes
+    signature: bytes
+    signing_input: bytes
+    claims: C
     verified_with: VerificationKey | None
 
 
 class _Remembered(NamedTuple):
     signature: bytes
-    key: VerificationKey
     keys: IssuerKeys
+    epoch: object
+    payload: dict[str, object]
     claims: AccessTokenClaims
+
+
+class _NoLogger:
+    """Stands in for the logger while logging, which takes 5 ms to import, was not imported by anybody."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802, PLR6301 - logging's name
+        return False
+
+    def debug(self, message: str, *args: object) -> None:
+        pass
+
+
+_NO_LOGGER: Final = _NoLogger()
 
 
 class VerifierCore:
@@ -105,12 +128,13 @@ class VerifierCore:
         self.policy = policy or CachePolicy()
         self._client_ids = _checked_client_ids(client_ids)
         self._leeway = _checked_number(leeway, "leeway")
-        self._wanted = Requirements(resource=resource)
+        self._wanted = NO_REQUIREMENTS if resource is None else Requirements(resource=resource)
         self._access_claims = access_token_claims
         self._id_claims = id_token_claims
         self._max_access = int(_checked_number(max_access_token, "max_access_token"))
         self._max_id = int(_checked_number(max_id_token, "max_id_token"))
         self._on_event = on_event
+        self._logger: logging.Logger | None = None
         self.clock = clock or time.time
         # A clock of a test turns both hands.
         monotonic = time.monotonic if clock is None else clock
@@ -120,6 +144,8 @@ class VerifierCore:
             )
             for issuer, jwks_uri in pool.accepted_issuers.items()
         }
+        # Which issuer's keys a header text was last verified with, so that a signature is judged before anything else.
+        self._by_header: dict[bytes, IssuerKeys] = {}
         self._given = jwks
         self._memory: dict[bytes, _Remembered] = {}
         self._memory_size = int(_checked_number(verified_cache_size, "verified_cache_size"))
@@ -134,14 +160,19 @@ class VerifierCore:
             try:
                 self._on_event(event)
             except Exception:  # noqa: BLE001 - a broken listener must not decide about tokens
-                self.log("on_event raised; the event was dropped")
-        self.log("%s", event)
+                self._log("on_event raised; the event was dropped")
+        self._log("%s", event)
 
-    def log(self, message: str, *args: object) -> None:
-        """Log at DEBUG where logging was imported; where it was not, nobody can have asked for it."""
+    def _find_logger(self) -> logging.Logger | _NoLogger:
+        """Return our logger. Where logging was not imported, nobody can have asked for it."""
         logging = sys.modules.get("logging")
-        if logging is not None:
-            logging.getLogger("cognito_oidc").debug(message, *args)
+        if logging is None:
+            return _NO_LOGGER
+        self._logger = logging.getLogger("cognito_oidc")
+        return self._logger
+
+    def _log(self, message: str, *args: object) -> None:
+        (self._logger or self._find_logger()).debug(message, *args)
 
     def wanted(
         self,
@@ -162,19 +193,19 @@ class VerifierCore:
             self._wanted.resource if resource is None else resource,
         )
 
-    def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending:
+    def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending[AccessTokenClaims]:
         """Judge an access token; return what is left to do where its key is not at hand."""
         if self._memory:
             remembered = self._recall(token, wanted)
             if remembered is not None:
                 return remembered
-        return cast("AccessTokenClaims | Pending", self._judge(token, self._max_access, self._check_access, wanted))
+        return self._judge(token, self._max_access, self._check_access, wanted)
 
-    def id_token(self, token: str, expected: IdExpectations) -> IdTokenClaims | Pending:
+    def id_token(self, token: str, expected: IdExpectations) -> IdTokenClaims | Pending[IdTokenClaims]:
         """Judge an ID token; return what is left to do where its key is not at hand."""
-        return cast("IdTokenClaims | Pending", self._judge(token, self._max_id, self._check_id, expected))
+        return self._judge(token, self._max_id, self._check_id, expected)
 
-    def without_waiting(self, judged: TokenClaims | Pending) -> TokenClaims:
+    def without_waiting(self, judged: C | Pending[C]) -> C:
         """Finish what was judged with the keys that are there.
 
         Raises:
@@ -189,16 +220,17 @@ class VerifierCore:
             self.reject(error)
             raise
 
-    def finish(self, pending: Pending, key: VerificationKey) -> TokenClaims:
+    def finish(self, pending: Pending[C], key: VerificationKey) -> C:
         """Check the signature with the key that was waited for."""
         if key is not pending.verified_with:
-            verify_signature(pending.parts.signature, pending.parts.signing_input, key.public_key)
-        pending.keys.remember_header(pending.parts.header, key)
+            verify_signature(pending.signature, pending.signing_input, key.public_key)
+        self._remember_header(pending.header, key, pending.keys)
         return pending.claims
 
     def reject(self, error: TokenVerificationError) -> None:
-        """Tell that a token was refused."""
-        self.emit(TokenRejected(error.code))
+        """Tell that a token was refused, where somebody listens: a flood of forged tokens must stay cheap."""
+        if self._on_event is not None or (self._logger or self._find_logger()).isEnabledFor(_DEBUG):
+            self.emit(TokenRejected(error.code))
 
     def load_given_keys(self) -> None:
         """Read the keys of `jwks=`, once.
@@ -233,9 +265,9 @@ class VerifierCore:
         self,
         token: str,
         max_length: int,
-        check: Callable[[dict[str, object], float, object], TokenClaims],
-        expected: object,
-    ) -> TokenClaims | Pending:
+        check: Callable[[dict[str, object], float, E], C],
+        expected: E,
+    ) -> C | Pending[C]:
         """Run the column of checks, cheap ones first.
 
         With the key at hand the signature is judged before any claim. Without it the claims are judged first, so that
@@ -245,51 +277,71 @@ class VerifierCore:
             self.load_given_keys()
         key = None
         try:
-            parts = split_token(token, max_length=max_length)
-            payload = decode_object(parts.payload, what="payload")
-            keys = self._keys_of(payload)
+            header, payload_segment, signature, signing_input = split_token(token, max_length)
             now = self.clock()
-            key = keys.fresh_key(parts.header, now)
-            if key is not None:
-                verify_signature(parts.signature, parts.signing_input, key.public_key)
-                claims = check(payload, now, expected)
-                if self._memory_size and type(claims) is self._access_claims:
-                    self._remember(parts, _Remembered(parts.signature, key, keys, claims))
-                return claims
-            kid = parse_header(parts.header)
-            decision = keys.decide(kid)
-            key = decision.key
-            if key is not None:
-                verify_signature(parts.signature, parts.signing_input, key.public_key)
+            keys = self._by_header.get(header)
+            if keys is not None:
+                key = keys.fresh_key(header, now)
+                if key is not None:
+                    verify_signature(signature, signing_input, key.public_key)
+            payload = decode_payload(payload_segment)
+            if key is None or keys is None or payload.get("iss") != keys.issuer:
+                return self._judge_slowly(header, payload, signature, signing_input, check, expected)
             claims = check(payload, now, expected)
         except TokenVerificationError as error:
-            if key is None and isinstance(error, InvalidClaimError):
-                error.signature_checked = False
             self.reject(error)
             raise
-        if key is not None and decision.action is Action.USE:
-            keys.remember_header(parts.header, key)
-            return claims
-        return Pending(keys, kid, parts, claims, key)
+        if self._memory_size and expected.__class__ is Requirements:
+            self._remember(signing_input, _Remembered(signature, keys, keys.epoch, payload, cast("AccessTokenClaims", claims)))
+        return claims
+
+    def _judge_slowly(  # noqa: PLR0917 - what _judge has taken apart
+        self,
+        header: bytes,
+        payload: dict[str, object],
+        signature: bytes,
+        signing_input: bytes,
+        check: Callable[[dict[str, object], float, E], C],
+        expected: E,
+    ) -> C | Pending[C]:
+        """Judge a token whose header was not seen before, or whose keys are not fresh, or of the pool's other issuer."""
+        keys = self._keys_of(payload)
+        kid = parse_header(header)
+        decision = keys.decide(kid)
+        key = decision.key
+        if key is not None:
+            verify_signature(signature, signing_input, key.public_key)
+        try:
+            claims = check(payload, self.clock(), expected)
+        except InvalidClaimError as error:
+            error.signature_checked = key is not None
+            raise
+        if key is None or decision.action is not Action.USE:
+            return Pending(keys, kid, header, signature, signing_input, claims, key)
+        self._remember_header(header, key, keys)
+        return claims
+
+    def _remember_header(self, header: bytes, key: VerificationKey, keys: IssuerKeys) -> None:
+        """Remember a header that was checked, with the key it names; both memories are bounded."""
+        if len(self._by_header) < _MAX_HEADERS or header in self._by_header:
+            self._by_header[header] = keys
+        keys.remember_header(header, key)
 
     def _keys_of(self, payload: dict[str, object]) -> IssuerKeys:
         """Return the keys of the issuer a token names, if it is one of the pool's. No address comes from the token."""
         iss = payload.get("iss")
-        keys = self.issuers.get(iss) if isinstance(iss, str) else None
+        keys = self.issuers.get(iss) if type(iss) is str else None
         if keys is None:
             expected = " or ".join(self.issuers)
             msg = f"The token's iss is {shown(iss, limit=150)}, expected {expected}."
-            raise InvalidClaimError(msg, claim="iss", expected=expected, actual=shown(iss, limit=150))
+            raise InvalidClaimError(
+                msg, claim="iss", expected=expected, actual=shown(iss, limit=150), signature_checked=False
+            )
         return keys
 
     def _check_access(self, payload: dict[str, object], now: float, wanted: Requirements) -> AccessTokenClaims:
         claims = check_access_token(
-            payload,
-            client_ids=self._client_ids,
-            now=now,
-            leeway=self._leeway,
-            resource=wanted.resource,
-            claims_type=self._access_claims,
+            payload, self._client_ids, now, self._leeway, wanted.resource, self._access_claims
         )
         if wanted is not self._wanted:
             check_requirements(claims, wanted)
@@ -309,29 +361,29 @@ class VerifierCore:
 
     def _recall(self, token: str, wanted: Requirements) -> AccessTokenClaims | None:
         """Return the claims of a token that was verified before, after its times and what is wanted were checked."""
-        if not isinstance(token, str) or not token.isascii() or len(token) > self._max_access:
-            return None
-        signing_input, _, signature = token.encode("ascii").rpartition(b".")
+        try:
+            signing_input, _, signature = token.encode("ascii").rpartition(b".")
+        except (AttributeError, ValueError):
+            return None  # the column of checks says what is wrong
         digest = self._digest(signing_input).digest()
         entry = self._memory.get(digest)
         if entry is None or entry.signature != signature:
             return None
         now = self.clock()
-        if entry.keys.fresh_key(signing_input.partition(b".")[0], now) is not entry.key:
+        if not entry.keys.is_fresh(entry.epoch, now):
             self._memory.clear()  # the key set changed, or is no longer fresh
             return None
-        self._memory.pop(digest, None)
-        self._memory[digest] = entry  # the last used stands last
+        self._memory[digest] = self._memory.pop(digest, entry)  # the last used stands last
         try:
-            check_again(entry.claims, now=now, leeway=self._leeway, wanted=wanted)
+            check_again(entry.payload, entry.claims, now, self._leeway, wanted)
         except TokenVerificationError as error:
             self.reject(error)
             raise
         return entry.claims
 
-    def _remember(self, parts: TokenParts, entry: _Remembered) -> None:
+    def _remember(self, signing_input: bytes, entry: _Remembered) -> None:
         memory = self._memory
-        memory[self._digest(parts.signing_input).digest()] = entry
+        memory[self._digest(signing_input).digest()] = entry
         while len(memory) > self._memory_size:
             memory.pop(next(iter(memory)), None)
 

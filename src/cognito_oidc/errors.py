@@ -39,11 +39,14 @@ import re
 from typing import ClassVar, Literal
 
 _MAX_SERVER_TEXT = 200
+_MAX_ERROR_CODE = 60
 # Patterns are compiled at their first use, by re's own cache: this module is on the verification path.
-_UNPRINTABLE = r"[^\x20-\x7e\u00a1-\ud7ff\uf900-\ufffd]+"
 # Codes, tokens, verifiers and client secrets are long runs of these characters (a generated secret has 52, a code 36).
 # A server that quotes one back must not get it into a log through us.
+_SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=-"
 _LOOKS_SECRET = r"[A-Za-z0-9_+=-]{24,}"
+# Error codes are such runs too, but of short words (`account_selection_required` has 26 characters); no secret is.
+_ERROR_CODE = r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}"
 # RFC 6750 section 3: the characters of error_description and scope in the WWW-Authenticate header.
 _NOT_QUOTABLE = r'[^\x20-\x7e]|["\\]'
 
@@ -51,13 +54,27 @@ _NOT_QUOTABLE = r'[^\x20-\x7e]|["\\]'
 def clean_server_text(text: object, *, limit: int = _MAX_SERVER_TEXT) -> str | None:
     """Return text of a server fit for a message or a log, or None where there was no text.
 
-    Control characters become spaces, runs that look like a credential become `[removed]`, and what is longer than
-    `limit` characters is cut.
+    What cannot be printed (control characters, line breaks, marks that reverse the direction of writing) becomes a
+    space, runs that look like a credential become `[removed]`, and what is longer than `limit` characters is cut.
     """
     if not isinstance(text, str):
         return None
-    cleaned = re.sub(_LOOKS_SECRET, "[removed]", re.sub(_UNPRINTABLE, " ", text[: limit * 4])).strip()
+    enough = text[: limit * 4]
+    if len(text) > len(enough):
+        enough = enough.rstrip(_SECRET_ALPHABET)  # half a credential does not look like one any more
+    printable = " ".join("".join(one if one.isprintable() else " " for one in enough).split())
+    cleaned = re.sub(_LOOKS_SECRET, "[removed]", printable)
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+def clean_error_code(code: object) -> str | None:
+    """Return the OAuth error code a server sent, such as `"invalid_grant"`, or None where it sent none.
+
+    What is no such word is treated like any text of a server.
+    """
+    if isinstance(code, str) and re.fullmatch(_ERROR_CODE, code):
+        return code
+    return clean_server_text(code, limit=_MAX_ERROR_CODE) or None
 
 
 def shown(value: object, *, limit: int = 100) -> str:
@@ -89,6 +106,7 @@ class CognitoOidcError(Exception):
     retryable: bool = False
     retry_after: float | None = None
     _explanation: ClassVar[tuple[str, ...]] = ()
+    _causes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -104,7 +122,8 @@ class CognitoOidcError(Exception):
             self.code = code
         if retry_after is not None:
             self.retry_after = retry_after
-        self._causes = causes
+        if causes:
+            self._causes = causes
 
     def __reduce__(self) -> tuple[object, ...]:
         """Support pickle and copy."""

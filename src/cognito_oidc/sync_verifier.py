@@ -129,7 +129,10 @@ class SyncTokenVerifier:
             KeysUnavailableError: The keys cannot be had now (503).
         """
         wanted = self._core.wanted(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
-        return self._finish(self._core.access_token(token, wanted))
+        judged = self._core.access_token(token, wanted)
+        if self._extra_check is None and not isinstance(judged, Pending):
+            return judged
+        return self._finish(judged)
 
     def verify_id_token(
         self, token: str, *, nonce: str | None, access_token: str | None = None, max_age: float | None = None
@@ -164,13 +167,13 @@ class SyncTokenVerifier:
         """Return how the keys of the pool's issuer are."""
         return self._core.health()
 
-    def _finish(self, judged: C | Pending) -> C:
+    def _finish(self, judged: C | Pending[C]) -> C:
         claims = self._wait_for_key(judged) if isinstance(judged, Pending) else judged
         if self._extra_check is not None:
             self._extra_check(claims)
-        return cast("C", claims)
+        return claims
 
-    def _wait_for_key(self, pending: Pending) -> TokenClaims:
+    def _wait_for_key(self, pending: Pending[C]) -> C:
         try:
             return self._core.finish(pending, self._key_of(pending.keys, pending.kid))
         except TokenVerificationError as error:

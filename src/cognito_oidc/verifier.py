@@ -19,7 +19,7 @@ from cognito_oidc._verification import (
     VerifierHealth,
 )
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, InvalidClaimError, TokenVerificationError, shown
-from cognito_oidc.protocol.jws import decode_object, split_token
+from cognito_oidc.protocol.jws import decode_payload, split_token
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
 
 if TYPE_CHECKING:
@@ -153,7 +153,10 @@ class TokenVerifier:
         """
         wanted = self._core.wanted(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
         judged = self._core.access_token(token, wanted)
-        return cast("AccessTokenClaims", await self._finish(judged))
+        self._turn += 1
+        if self._turn < _TURN and self._extra_check is None and not isinstance(judged, Pending):
+            return judged
+        return await self._finish(judged)
 
     async def verify_id_token(
         self, token: str, *, nonce: str | None, access_token: str | None = None, max_age: float | None = None
@@ -172,8 +175,8 @@ class TokenVerifier:
 
         Source: OpenID Connect Core 1.0 section 3.1.3.7; AWS, "Verifying JSON web tokens".
         """
-        judged = self._core.id_token(token, IdExpectations(nonce, access_token, max_age))
-        return cast("IdTokenClaims", await self._finish(judged))
+        self._turn += 1
+        return await self._finish(self._core.id_token(token, IdExpectations(nonce, access_token, max_age)))
 
     def verify_access_token_nowait(
         self,
@@ -253,21 +256,21 @@ class TokenVerifier:
                 await self._fetch(keys, Fetch())
         return min(keys.due_in(always=keys.issuer == self.pool.issuer) for keys in self._core.issuers.values())
 
-    async def _finish(self, judged: TokenClaims | Pending) -> TokenClaims:
+    async def _finish(self, judged: C | Pending[C]) -> C:
         if isinstance(judged, Pending):
-            judged = await self._wait_for_key(judged)
+            claims = await self._wait_for_key(judged)
         else:
-            self._turn += 1
+            claims = judged
             if self._turn >= _TURN:
-                self._turn = 0
                 from anyio.lowlevel import checkpoint  # noqa: PLC0415 - 36 ms that a first token does not need
 
+                self._turn = 0
                 await checkpoint()
         if self._extra_check is not None:
-            waiting = self._extra_check(judged)
+            waiting = self._extra_check(claims)
             if waiting is not None:
                 await waiting
-        return judged
+        return claims
 
     def _checked_now(self, claims: C) -> C:
         if self._extra_check is not None and self._extra_check(claims) is not None:
@@ -275,7 +278,7 @@ class TokenVerifier:
             raise ConfigurationError(msg)
         return claims
 
-    async def _wait_for_key(self, pending: Pending) -> TokenClaims:
+    async def _wait_for_key(self, pending: Pending[C]) -> C:
         try:
             return self._core.finish(pending, await self._key_of(pending.keys, pending.kid))
         except TokenVerificationError as error:
@@ -364,8 +367,8 @@ class MultiPoolVerifier:
             MalformedTokenError: It is no token.
             InvalidClaimError: It names another issuer.
         """
-        parts = split_token(token, max_length=MAX_ID_TOKEN)
-        iss = decode_object(parts.payload, what="payload").get("iss")
+        _, payload, _, _ = split_token(token, MAX_ID_TOKEN)
+        iss = decode_payload(payload).get("iss")
         verifier = self._by_issuer.get(iss) if isinstance(iss, str) else None
         if verifier is None:
             expected = f"one of {', '.join(self._by_issuer)}"

@@ -12,16 +12,21 @@ import re
 from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from cognito_oidc.errors import CallbackError, ConfigurationError, shown
+from cognito_oidc.protocol.client_authentication import check_client_id
+from cognito_oidc.protocol.encoding import MAX_DEPTH, load_object
 from cognito_oidc.protocol.wire import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from types import UnionType
 
     from joserfc.jwk import OctKey
+
+T = TypeVar("T")
 
 # RFC 7636 section 4.1: 43 to 128 unreserved characters; 32 octets give 43.
 _CODE_VERIFIER: Final = r"[A-Za-z0-9._~-]{43,128}"
@@ -39,7 +44,26 @@ _PROVIDER_NAME: Final = r"[^_\s](?:.{0,30}[^_\s])?"  # M: ProviderName, 1 to 32,
 _SEAL_KEY_OCTETS: Final = 32
 _SEAL_HEADER: Final = {"alg": "dir", "enc": "A256GCM", "typ": "cognito-oidc-request"}
 _SEAL_VERSION: Final = 1
+_SEALED_TYPES: Final[Mapping[str, type | UnionType]] = {
+    "url": str,
+    "state": str,
+    "nonce": str,
+    "code_verifier": str,
+    "redirect_uri": str,
+    "scopes": tuple,
+    "max_age": int | None,
+    "app_state": dict,
+    "issuer": str,
+    "client_id": str,
+    "created_at": int | float,
+}
+_WHY_UNREADABLE: Final = (
+    "The cookie that held it did not come back: it expired, is blocked, or is SameSite=Strict (Lax is right here).",
+    "The callback reached another host name than the one that set the cookie.",
+    "The servers do not have the same key, or the key was replaced without keeping the old one for a while.",
+)
 _MAX_SEALED: Final = 16 * 1024
+_MAX_AGE: Final = 10 * 366 * 24 * 3600
 
 
 def generate_code_verifier(random_bytes: Callable[[int], bytes]) -> str:
@@ -107,14 +131,21 @@ class AuthorizationRequest:
             key: 32 random bytes that only your servers know.
 
         Raises:
-            ConfigurationError: The key is not 32 bytes.
+            ConfigurationError: The key is not 32 bytes, or `app_state` is so large that `unseal` would refuse.
 
         Source: RFC 7516 (compact serialization, `dir` with `A256GCM`).
         """
         from joserfc import jwe  # noqa: PLC0415 - 120 ms, only for who seals
 
         text = json.dumps({"v": _SEAL_VERSION, **asdict(self)}, separators=(",", ":"))
-        return jwe.encrypt_compact(_SEAL_HEADER, text, _seal_key(key), algorithms=["dir", "A256GCM"])
+        sealed = jwe.encrypt_compact(_SEAL_HEADER, text, _seal_key(key), algorithms=["dir", "A256GCM"])
+        if len(sealed) > _MAX_SEALED:
+            msg = (
+                f"The sealed request has {len(sealed)} characters, more than {_MAX_SEALED}: keep app_state small (a "
+                "cookie holds 4,096), and the rest in your own store under an id."
+            )
+            raise ConfigurationError(msg)
+        return sealed
 
     @classmethod
     def unseal(cls, sealed: str, key: bytes | Iterable[bytes]) -> Self:
@@ -131,7 +162,7 @@ class AuthorizationRequest:
         from joserfc import jwe  # noqa: PLC0415 - 120 ms, only for who seals
         from joserfc.errors import JoseError  # noqa: PLC0415
 
-        keys = [_seal_key(one) for one in ((key,) if isinstance(key, bytes | bytearray) else tuple(key))]
+        keys = [_seal_key(one) for one in _several(key, one=bytes | bytearray, what="key")]
         if not keys:
             msg = "unseal needs at least one key of 32 bytes."
             raise ConfigurationError(msg)
@@ -141,20 +172,23 @@ class AuthorizationRequest:
                     opened = jwe.decrypt_compact(sealed, one, algorithms=["dir", "A256GCM"])
                     if opened.protected == _SEAL_HEADER:
                         return cls._from_sealed_text(opened.plaintext or b"")
-                except (JoseError, ValueError, KeyError, TypeError):
+                except (JoseError, ValueError, KeyError, TypeError, RecursionError):
                     continue
         msg = (
-            "The sealed authorization request cannot be read: it was sealed with another key, cut off or changed. "
-            "Start the login again."
+            "The sealed authorization request cannot be read: it is missing, cut off or changed, or was sealed with "
+            "another key. Start the login again."
         )
-        raise CallbackError(msg, reason="unreadable_request")
+        raise CallbackError(msg, reason="unreadable_request", causes=_WHY_UNREADABLE)
 
     @classmethod
     def _from_sealed_text(cls, text: bytes) -> Self:
-        values = json.loads(text)
+        values = load_object(text)
         if values.pop("v") != _SEAL_VERSION:
             raise ValueError  # of another version of this library
-        return cls(**{**values, "scopes": tuple(values["scopes"])})
+        request = cls(**{**values, "scopes": tuple(cast("list[str]", values["scopes"]))})  # type: ignore[arg-type]
+        if not all(isinstance(value, _SEALED_TYPES[name]) for name, value in asdict(request).items()):
+            raise TypeError  # somebody else sealed something else with this key
+        return request
 
 
 def authorization_request(
@@ -209,7 +243,7 @@ def authorization_request(
     state, nonce = _base64url(random_bytes(_RANDOM_OCTETS)), _base64url(random_bytes(_RANDOM_OCTETS))
     form = {
         "response_type": "code",
-        "client_id": client_id,
+        "client_id": check_client_id(client_id),
         "redirect_uri": check_redirect_uri(redirect_uri, what="redirect_uri"),
         "scope": " ".join(wanted),
         "state": state,
@@ -262,7 +296,10 @@ def check_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
         )
         raise ConfigurationError(msg)
     if missing := _NEEDS_OPENID.intersection(names) if "openid" not in names else ():
-        msg = f"scopes: {', '.join(sorted(missing))} can only be asked for together with openid; add 'openid'."
+        msg = (
+            f"scopes: {', '.join(sorted(missing))} can only be asked for together with openid: add 'openid', or for a "
+            "machine token, which has custom scopes only, leave them out."
+        )
         raise ConfigurationError(msg)
     if len(names) > _MAX_SCOPES:
         msg = f"scopes: an app client has at most {_MAX_SCOPES}, got {len(names)}."
@@ -360,9 +397,9 @@ def _provider_choice(name: str | None, identifier: str | None, known: Iterable[s
     if not isinstance(name, str) or re.fullmatch(_PROVIDER_NAME, name) is None or not name.isprintable():
         msg = f"identity_provider {shown(name)}: expected 1 to 32 characters, without '_' or a space at the ends."
         raise ConfigurationError(msg)
-    names = None if known is None else tuple(known)
+    names = None if known is None else _several(known, one=str, what="identity_providers")
     if names is not None and name not in names:
-        folded = {one.casefold(): one for one in names}
+        folded = {one.casefold(): one for one in names if isinstance(one, str)}
         near = difflib.get_close_matches(name.casefold(), folded, n=1)
         hint = f" Did you mean {folded[near[0]]!r}? Case counts." if near else ""
         msg = f"identity_provider {shown(name)} is not among {', '.join(map(repr, names)) or 'those configured'}.{hint}"
@@ -382,7 +419,7 @@ def _check_prompt(prompt: str | Iterable[str]) -> str:
 
 def _one_of(value: str, allowed: tuple[str, ...], *, what: str) -> str:
     if value not in allowed:
-        near = difflib.get_close_matches(str(value), allowed, n=1)
+        near = difflib.get_close_matches(value, allowed, n=1) if isinstance(value, str) else ()
         hint = f" Did you mean {near[0]!r}?" if near else ""
         msg = f"{what} {shown(value)}: expected one of {', '.join(allowed)}.{hint}"
         raise ConfigurationError(msg)
@@ -390,8 +427,8 @@ def _one_of(value: str, allowed: tuple[str, ...], *, what: str) -> str:
 
 
 def _check_max_age(max_age: int) -> int:
-    if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
-        msg = f"max_age: expected whole seconds, 0 or more, got {max_age!r:.40}."
+    if isinstance(max_age, bool) or not isinstance(max_age, int) or not 0 <= max_age <= _MAX_AGE:
+        msg = f"max_age: expected whole seconds, 0 to {_MAX_AGE} (ten years)."
         raise ConfigurationError(msg)
     return max_age
 
@@ -406,21 +443,37 @@ def _check_text(text: str, *, what: str) -> str:
 def _check_app_state(app_state: Mapping[str, object] | None) -> dict[str, object]:
     """Return a copy that JSON gave back, so that the request means the same before and after sealing."""
     try:
-        copy = json.loads(json.dumps(dict(app_state or {}), allow_nan=False))
+        values = {} if app_state is None else dict(app_state)
+        sealed = load_object(json.dumps({"app_state": values}, allow_nan=False).encode())  # one level deeper, as in seal
     except (TypeError, ValueError, RecursionError):
-        msg = "app_state: expected a mapping of strings to JSON values."
-        raise ConfigurationError(msg) from None
-    return cast("dict[str, object]", copy)
+        sealed = {}
+    copy = sealed.get("app_state")
+    if not isinstance(copy, dict) or copy.keys() != values.keys():
+        msg = f"app_state: expected a mapping of strings to JSON values, less than {MAX_DEPTH} levels deep."
+        raise ConfigurationError(msg)
+    return copy
 
 
 def _tokens(value: str | Iterable[str], *, what: str) -> tuple[str, ...]:
     """Return space-delimited values given as one text or as several, each once, in order."""
-    values = tuple(value.split(" ") if isinstance(value, str) else value)
-    bad = next((one for one in values if not isinstance(one, str) or re.fullmatch(_SCOPE_TOKEN, one) is None), None)
-    if bad is not None or not values:
-        msg = f"{what}: expected names of visible ASCII characters without space, '\"' or '\\', got {shown(bad)}."
+    values = _several(value.split(" ") if isinstance(value, str) else value, one=str, what=what)
+    bad = [one for one in values if not isinstance(one, str) or re.fullmatch(_SCOPE_TOKEN, one) is None]
+    if bad or not values:
+        got = shown(bad[0]) if bad else "none"
+        msg = f"{what}: expected names of visible ASCII characters without space, '\"' or '\\', got {got}."
         raise ConfigurationError(msg)
     return tuple(dict.fromkeys(values))
+
+
+def _several(value: Iterable[T] | T, *, one: type | UnionType, what: str) -> tuple[T, ...]:
+    """Return what was given as one value, or as an iterable of several."""
+    if isinstance(value, one):
+        return (cast("T", value),)
+    try:
+        return tuple(cast("Iterable[T]", value))
+    except TypeError:
+        msg = f"{what}: expected one or several of them, got {shown(value)}."
+        raise ConfigurationError(msg) from None
 
 
 def _has_host(uri: str) -> bool:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
+from itertools import islice
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import parse_qsl
 
 from cognito_oidc.errors import (
     AuthorizationDeniedError,
     CallbackError,
+    ConfigurationError,
     StateMismatchError,
+    clean_error_code,
     clean_server_text,
     shown,
 )
+from cognito_oidc.protocol.authorization import AuthorizationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
-    from cognito_oidc.protocol.authorization import AuthorizationRequest
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     Callback = str | Mapping[str, str] | Mapping[str, Iterable[str]] | Iterable[tuple[str, str]]
 
@@ -42,6 +44,9 @@ _CAUSES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "login_required": (
         "prompt=none was sent and there is no browser session (they last one hour): send the request without prompt.",
+    ),
+    "interaction_required": (
+        "prompt=none was sent and the person would have to do something: send the request without prompt.",
     ),
     "invalid_scope": (
         "The app client does not have one of the scopes asked for: compare them with the client's allowed scopes.",
@@ -110,12 +115,19 @@ def parse_callback(
         issuers: The issuers of the pool that is asked now; the request must be one of theirs.
 
     Raises:
-        StateMismatchError: The callback, or the request, belongs to something else.
+        StateMismatchError: The callback, or the request, belongs to something else, or there is no request.
         AuthorizationDeniedError: The callback, which is this request's, says no.
         CallbackError: It cannot be used: unreadable, twice the same parameter, no code, or too late.
+        ConfigurationError: `request` is no authorization request.
 
     Source: RFC 6749 sections 4.1.2 and 10.12; RFC 9207 section 2.4; OpenID Connect Core 1.0 section 3.1.2.7.
     """
+    if request is None:
+        msg = "There is no stored request for this callback: start the login again."
+        raise StateMismatchError(msg, reason="missing_request")
+    if not isinstance(request, AuthorizationRequest):
+        msg = f"request: expected an AuthorizationRequest, got {shown(request, limit=12)}; a sealed one is unsealed first."
+        raise ConfigurationError(msg)
     if request.client_id != client_id or request.issuer not in issuers:
         msg = (
             f"The stored request is of app client {shown(request.client_id)} at {shown(request.issuer)}, not of this "
@@ -157,7 +169,7 @@ def _check_state(state: str | None, request: AuthorizationRequest) -> None:
 
 
 def _denied(error: str, description: str | None) -> AuthorizationDeniedError:
-    name = clean_server_text(error, limit=60) or "error"
+    name = clean_error_code(error) or "unknown_error"
     text = clean_server_text(description)
     msg = f"The login was refused: {name}{f' ({text})' if text else ''}."
     return AuthorizationDeniedError(msg, error=name, description=text, causes=_CAUSES.get(name, ()))
@@ -166,10 +178,11 @@ def _denied(error: str, description: str | None) -> AuthorizationDeniedError:
 def _read_parameters(callback: Callback) -> dict[str, str]:
     """Return the parameters of a callback; those of the protocol are there at most once, and are text."""
     found: dict[str, str] = {}
-    for name, value in _pairs(callback):
+    for number, (name, value) in enumerate(_pairs(callback)):
+        if number == _MAX_PARAMETERS:
+            raise _unreadable(f"it holds more than {_MAX_PARAMETERS} parameters")
         if not isinstance(name, str) or not isinstance(value, str):
-            msg = "The callback's parameters must be text: pass the URL, or a mapping of names to texts."
-            raise CallbackError(msg, reason="unreadable_callback")
+            raise _unreadable(f"its {shown(name, limit=40)} is {shown(value, limit=0)}, not text; leave out what is None")
         if name in found and name in _ONCE:
             msg = f"The callback holds {name!r} more than once."
             raise CallbackError(msg, reason="duplicate_parameter")
@@ -177,44 +190,49 @@ def _read_parameters(callback: Callback) -> dict[str, str]:
     return found
 
 
-def _pairs(callback: Callback) -> Iterable[tuple[object, object]]:
+def _pairs(callback: Callback) -> list[tuple[object, object]]:
+    """Return the pairs of a callback in whatever form it came; a name with several values is there several times."""
     if isinstance(callback, str):
         return _parse_url(callback)
-    multi = getattr(callback, "multi_items", None)  # Starlette's and httpx's QueryParams
-    pairs = multi() if callable(multi) else callback.items() if hasattr(callback, "items") else callback
+    # multi_items: QueryParams of Starlette and httpx. lists: Django's QueryDict and Werkzeug's MultiDict, whose items()
+    # would hide what came twice.
+    views = (getattr(callback, name, None) for name in ("multi_items", "lists", "items"))
+    view = cast("Callable[[], object] | None", next(filter(callable, views), None))
     try:
+        members = cast("Iterable[tuple[object, object]]", callback if view is None else view())
         return [
             (name, one)
-            for name, value in pairs
-            for one in ([value] if isinstance(value, str) or not hasattr(value, "__iter__") else value)
+            for name, value in islice(members, _MAX_PARAMETERS + 1)
+            for one in (islice(value, _MAX_PARAMETERS + 1) if isinstance(value, list | tuple) else (value,))
         ]
     except (TypeError, ValueError):
-        msg = "The callback cannot be read: pass its URL, a mapping of its query, or pairs of name and value."
-        raise CallbackError(msg, reason="unreadable_callback") from None
+        raise _unreadable("pass its URL as a str, a mapping of its query, or pairs of name and value") from None
 
 
-def _parse_url(url: str) -> list[tuple[str, str]]:
+def _parse_url(url: str) -> list[tuple[object, object]]:
     """Return the pairs of a URL's query; of a bare query as well."""
-    problem, query, fragment = None, "", ""
     if len(url) > _MAX_CALLBACK:
-        problem = f"it is longer than {_MAX_CALLBACK} characters"
-    else:
-        try:
-            if "?" in url or "://" in url:
-                parts = urlsplit(url)
-                query, fragment = parts.query, parts.fragment
-            else:
-                query, _, fragment = url.partition("#")
-            pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
-        except ValueError:  # UnicodeDecodeError among them
-            problem = "its query is not valid"
-        else:
-            if not pairs and re.search(r"(?:^|&)(?:code|state|error)=", fragment):
-                msg = (
-                    "The callback's answer stands in the fragment (after '#'), which is the implicit flow's place: "
-                    "only the code flow, with its answer in the query, is supported."
-                )
-                raise CallbackError(msg, reason="answer_in_fragment")
-            return pairs
-    msg = f"The callback cannot be read: {problem}."
-    raise CallbackError(msg, reason="unreadable_callback")
+        raise _unreadable(f"it is longer than {_MAX_CALLBACK} characters")
+    text, _, fragment = url.partition("#")
+    path, mark, query = text.partition("?")
+    # A query may hold '?' and '://' itself (RFC 3986 section 3.4), but nothing else begins with a name and '='.
+    if re.match(r"[^=/?:]+=", text) or not (mark or ":" in path or "/" in path):
+        query = text
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
+    except UnicodeDecodeError:
+        raise _unreadable("its query is not UTF-8") from None
+    except ValueError:
+        raise _unreadable(f"it holds more than {_MAX_PARAMETERS} parameters") from None
+    answer = r"(?:^|&)(?:code|state|error)="
+    if re.search(answer, fragment) and not re.search(answer, query):
+        msg = (
+            "The callback's answer stands in the fragment (after '#'), which is the implicit flow's place: "
+            "only the code flow, with its answer in the query, is supported."
+        )
+        raise CallbackError(msg, reason="answer_in_fragment")
+    return list(pairs)
+
+
+def _unreadable(problem: str) -> CallbackError:
+    return CallbackError(f"The callback cannot be read: {problem}.", reason="unreadable_callback")

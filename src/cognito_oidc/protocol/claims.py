@@ -9,9 +9,11 @@ This module is on the verification path: it imports nothing that is slow to impo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from cognito_oidc.errors import ExpiredTokenError, InsufficientScopeError, InvalidClaimError, shown
+from cognito_oidc.errors import ExpiredTokenError, InsufficientScopeError, InvalidClaimError, MalformedTokenError, shown
+from cognito_oidc.protocol.encoding import MAX_DEPTH
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze
 
 if TYPE_CHECKING:
@@ -64,7 +66,18 @@ _ID_TYPES: Final = {
     "at_hash": str,
     "identities": list,
 }
-_TIMES: Final = frozenset({"exp", "iat", "nbf", "auth_time"})
+_REQUIRED: Final = ("iss", "sub", "token_use", "exp", "iat")
+_TIMES: Final = ("exp", "iat", "nbf", "auth_time")
+_JSON_TYPES: Final = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+_SHAPES: Final = 64
 _STRING_ARRAYS: Final = frozenset({"amr", "cognito:groups", "cognito:roles"})
 
 
@@ -91,7 +104,6 @@ NO_REQUIREMENTS: Final = Requirements()
 
 def check_access_token(
     payload: dict[str, object],
-    *,
     client_ids: frozenset[str] | None,
     now: float,
     leeway: float,
@@ -114,14 +126,17 @@ def check_access_token(
 
     Source: AWS, "Verifying JSON web tokens"; RFC 9068 section 4 where Cognito is silent.
     """
-    _check_types(payload, _ACCESS_TYPES)
-    if payload.get("token_use") != "access":
+    nested = _access_token_shape(tuple(payload), tuple(map(type, payload.values())))
+    if payload["token_use"] != "access":
         raise _wrong_kind(payload, "access")
-    client_id = payload.get("client_id")
-    if not client_id or (client_ids is not None and client_id not in client_ids):
+    client_id = payload["client_id"]
+    if client_ids is not None and client_id not in client_ids:
         raise _mismatch("client_id", client_ids, client_id)
-    _check_resource(payload, resource)
+    if resource is not None or "aud" in payload:
+        _check_resource(payload, resource)
     _check_times(payload, now, leeway)
+    if nested or not payload["sub"] or not client_id:
+        _check_contents(payload, nested, ("sub", "client_id"))
     return claims_type(payload)
 
 
@@ -154,13 +169,14 @@ def check_id_token(
 
     Source: OpenID Connect Core 1.0 section 3.1.3.7; AWS, "Verifying JSON web tokens".
     """
-    _check_types(payload, _ID_TYPES)
-    if payload.get("token_use") != "id":
+    nested = _id_token_shape(tuple(payload), tuple(map(type, payload.values())))
+    if payload["token_use"] != "id":
         raise _wrong_kind(payload, "id")
-    aud = payload.get("aud")
-    if not aud or (client_ids is not None and aud not in client_ids):
+    aud = payload["aud"]
+    if client_ids is not None and aud not in client_ids:
         raise _mismatch("aud", client_ids, aud)
     _check_times(payload, now, leeway)
+    _check_contents(payload, nested, ("sub", "aud"))
     if nonce is not None:
         _check_nonce(payload.get("nonce"), nonce)
     if max_age is not None:
@@ -170,15 +186,19 @@ def check_id_token(
     return claims_type(payload)
 
 
-def check_again(claims: AccessTokenClaims, *, now: float, leeway: float, wanted: Requirements) -> None:
+def check_again(
+    payload: dict[str, object], claims: AccessTokenClaims, now: float, leeway: float, wanted: Requirements
+) -> None:
     """Check what may have changed since these claims were verified: the time, and what is asked of them.
 
     Raises:
         InvalidClaimError: As `check_access_token` and `check_requirements`.
     """
-    _check_times(claims.raw, now, leeway)
-    _check_resource(claims.raw, wanted.resource)
-    check_requirements(claims, wanted)
+    _check_times(payload, now, leeway)
+    if wanted.resource is not None or "aud" in payload:
+        _check_resource(payload, wanted.resource)
+    if wanted is not NO_REQUIREMENTS:
+        check_requirements(claims, wanted)
 
 
 def check_requirements(claims: TokenClaims, wanted: Requirements) -> None:
@@ -206,22 +226,84 @@ def _check_members(claim: str, held: Iterable[str], every: tuple[str, ...], some
         raise InsufficientScopeError(msg, claim=claim, expected=" ".join(some), actual=shown(" ".join(sorted(have))))
 
 
-def _check_types(payload: dict[str, object], types: dict[str, type]) -> None:
-    """Check the type of every protected claim, and make what is nested read-only."""
-    for name, value in payload.items():
-        kind = type(value)
-        wanted = types.get(name)
-        if wanted is not None and kind is not wanted and not (kind is float and name in _TIMES):
-            msg = f"The token's {name} is {_shown_type(value)}, expected {_TYPE_NAMES[wanted]}."
-            raise InvalidClaimError(msg, claim=name, expected=_TYPE_NAMES[wanted], actual=_shown_type(value))
-        if kind is list or kind is dict:
-            payload[name] = freeze(value)
-            if name in _STRING_ARRAYS and not all(type(one) is str for one in value):  # type: ignore[attr-defined]
-                msg = f"The token's {name} holds something that is no string."
-                raise InvalidClaimError(msg, claim=name, expected="an array of strings", actual="other members")
-    if not payload.get("sub"):
-        msg = "The token has no sub."
-        raise InvalidClaimError(msg, claim="sub", expected="a string that is not empty")
+# Tokens of one app client have the same members of the same types: what follows from these alone is remembered. Bounded;
+# a shape that is refused is not remembered.
+@lru_cache(maxsize=_SHAPES)
+def _access_token_shape(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...]:
+    return _check_shape(names, kinds, _ACCESS_TYPES, (*_REQUIRED, "client_id"))
+
+
+@lru_cache(maxsize=_SHAPES)
+def _id_token_shape(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...]:
+    return _check_shape(names, kinds, _ID_TYPES, (*_REQUIRED, "aud"))
+
+
+def _check_shape(
+    names: tuple[str, ...], kinds: tuple[type, ...], types: dict[str, type], required: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Check that every required claim is there and every protected one of its type; return the names of nested ones."""
+    for name, kind in zip(names, kinds, strict=True):
+        wanted = types.get(name, kind)
+        if kind is not wanted and not (kind is float and name in _TIMES):
+            expected, actual = _JSON_TYPES[wanted], _JSON_TYPES[kind]
+            msg = f"The token's {name} is {actual}, expected {expected}."
+            raise InvalidClaimError(msg, claim=name, expected=expected, actual=actual)
+    missing = next((name for name in required if name not in names), None)
+    if missing is not None:
+        expected = _JSON_TYPES[types[missing]]
+        msg = f"The token has no {missing}, expected {expected}."
+        raise InvalidClaimError(msg, claim=missing, expected=expected)
+    return tuple(name for name, kind in zip(names, kinds, strict=True) if kind is list or kind is dict)
+
+
+def _check_contents(payload: dict[str, object], nested: tuple[str, ...], not_empty: tuple[str, ...]) -> None:
+    """Check that these claims are not empty, and the contents of nested ones, which become read-only."""
+    for name in not_empty:
+        if not payload[name]:
+            msg = f"The token's {name} is empty."
+            raise InvalidClaimError(msg, claim=name, expected="a string that is not empty", actual="''")
+    for name in nested:
+        value = payload[name]
+        try:
+            if name in _STRING_ARRAYS:
+                "".join(value)  # type: ignore[arg-type]  # a TypeError where a member is no string
+                payload[name] = tuple(value)  # type: ignore[arg-type]
+            else:
+                payload[name] = freeze(value, levels=MAX_DEPTH - 1)
+        except TypeError:
+            msg = f"The token's {name} holds something that is no string."
+            raise InvalidClaimError(msg, claim=name, expected="an array of strings", actual="other members") from None
+        except ValueError as error:
+            msg = f"The token's {name} {error}."
+            raise MalformedTokenError(msg) from None
+
+
+def _check_times(payload: Mapping[str, object], now: float, leeway: float) -> None:
+    """Check the times; the one comparison holds for nearly every token, the rest finds out what is wrong."""
+    exp: float = payload["exp"]  # type: ignore[assignment]  # a number: its shape was checked
+    iat: float = payload["iat"]  # type: ignore[assignment]
+    auth_time: float = payload.get("auth_time", 0)  # type: ignore[assignment]
+    if (
+        now - leeway < exp < _MAX_TIME
+        and -_MAX_TIME < iat <= now + MAX_AHEAD
+        and exp - iat <= MAX_LIFETIME
+        and -_MAX_TIME < auth_time < _MAX_TIME
+        and "nbf" not in payload
+    ):
+        return
+    for claim in _TIMES:
+        if not -_MAX_TIME < cast("float", payload.get(claim, 0)) < _MAX_TIME:
+            msg = f"The token's {claim} is no time: it has more than 16 digits."
+            raise InvalidClaimError(msg, claim=claim, expected="epoch seconds of at most 16 digits")
+    if now - leeway >= exp:
+        msg = f"The token expired {now - exp:.0f} s ago."
+        raise ExpiredTokenError(msg, claim="exp", expected=f"after {now - leeway:.0f}", actual=f"{exp:.0f}")
+    for claim in ("iat", "nbf"):
+        if (value := cast("float", payload.get(claim, iat))) > now + MAX_AHEAD:
+            raise _too_early(claim, value, now)
+    if exp - iat > MAX_LIFETIME:
+        msg = f"The token lives {exp - iat:.0f} s, longer than Cognito lets one live ({MAX_LIFETIME} s)."
+        raise InvalidClaimError(msg, claim="exp", expected=f"at most {iat + MAX_LIFETIME:.0f}", actual=f"{exp:.0f}")
 
 
 def _check_resource(payload: Mapping[str, object], resource: str | None) -> None:
@@ -229,31 +311,6 @@ def _check_resource(payload: Mapping[str, object], resource: str | None) -> None
     aud = payload.get("aud")
     if (aud if aud != payload["client_id"] else None) != resource:
         raise _wrong_resource(aud, resource)
-
-
-def _check_times(payload: Mapping[str, object], now: float, leeway: float) -> None:
-    exp, iat = _time(payload, "exp"), _time(payload, "iat")
-    if now >= exp + leeway:
-        msg = f"The token expired {now - exp:.0f} s ago."
-        raise ExpiredTokenError(msg, claim="exp", expected=f"after {now - leeway:.0f}", actual=f"{exp:.0f}")
-    if iat > now + MAX_AHEAD:
-        raise _too_early("iat", iat, now)
-    if exp - iat > MAX_LIFETIME:
-        msg = f"The token lives {exp - iat:.0f} s, longer than Cognito lets one live ({MAX_LIFETIME} s)."
-        raise InvalidClaimError(msg, claim="exp", expected=f"at most {iat + MAX_LIFETIME:.0f}", actual=f"{exp:.0f}")
-    if "nbf" in payload and (nbf := _time(payload, "nbf")) > now + MAX_AHEAD:
-        raise _too_early("nbf", nbf, now)
-
-
-def _time(payload: Mapping[str, object], claim: str) -> float:
-    value = payload.get(claim)
-    if value is None:
-        msg = f"The token has no {claim}."
-        raise InvalidClaimError(msg, claim=claim, expected="epoch seconds")
-    if not -_MAX_TIME < value < _MAX_TIME:  # type: ignore[operator]  # a number: _check_types saw to it
-        msg = f"The token's {claim} is no time: it has more than 16 digits."
-        raise InvalidClaimError(msg, claim=claim, expected="epoch seconds of at most 16 digits")
-    return value  # type: ignore[return-value]
 
 
 def _too_early(claim: str, value: float, now: float) -> InvalidClaimError:
@@ -350,14 +407,3 @@ def _check_at_hash(at_hash: object, access_token: str) -> None:
             expected="the hash of the access token",
             causes=("The two tokens are from different logins.", "Somebody replaced one of them."),
         )
-
-
-_TYPE_NAMES: Final = {str: "a string", int: "a number", list: "an array"}
-
-
-def _shown_type(value: object) -> str:
-    """Name the JSON type of a value."""
-    if value is None:
-        return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", dict: "an object"}
-    return names.get(type(value), "an array")

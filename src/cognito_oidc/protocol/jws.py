@@ -8,19 +8,25 @@ This module is on the verification path: it imports nothing that is slow to impo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from cognito_oidc.errors import InvalidSignatureError, MalformedTokenError, shown
-from cognito_oidc.protocol.encoding import decode_base64url, load_object
+from cognito_oidc.protocol.encoding import (
+    decode_base64url,
+    decode_checked_base64url,
+    load_object,
+    load_object_of_any_depth,
+)
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-_DOTS: Final = 2
+_PARTS: Final = 3
+_PARTS_OF_JWE: Final = 5  # RFC 7516 section 3.1
 _MAX_KID: Final = 256
 _TYPES: Final = ("JWT", "at+jwt")
 # Members that would change what is verified, or with which key (RFC 7515 section 4.1, RFC 7797, RFC 7516).
@@ -30,46 +36,38 @@ _PKCS1_V1_5: Final = PKCS1v15()
 _SHA256: Final = SHA256()
 
 
-class TokenParts(NamedTuple):
-    """A compact JWS, split and still encoded."""
-
-    header: bytes
-    payload: bytes
-    signature: bytes
-    signing_input: bytes
-
-
-def split_token(token: str, *, max_length: int) -> TokenParts:
-    """Return the three parts of a token.
+def split_token(token: str, max_length: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return header, payload and signature of a token, still encoded, and its signing input.
 
     Args:
         token: The compact serialization.
         max_length: Characters a token may have.
 
     Raises:
-        MalformedTokenError: No text, too long, or not three parts.
+        MalformedTokenError: No text, too long, not three parts, or a character of standard base64.
 
     Source: RFC 7515 section 3.1.
     """
-    if not isinstance(token, str):
-        msg = f"A token is a str, got {type(token).__name__}."
+    if not isinstance(token, str) or not token.isascii():
+        raise _no_token(token)
+    data = token.encode()
+    if len(data) > max_length:
+        msg = f"The token has {len(data)} characters, more than the {max_length} that are looked at."
         raise MalformedTokenError(msg)
-    if len(token) > max_length:
-        msg = f"The token has {len(token)} characters, more than the {max_length} that are looked at."
+    parts = data.split(b".")
+    if len(parts) != _PARTS:
+        raise _no_token(token)
+    if b"+" in data or b"/" in data or b"=" in data:  # what decode_checked_base64url relies on
+        msg = "The token holds '+', '/' or '=', which base64url without padding does not have."
         raise MalformedTokenError(msg)
-    if not token.isascii():
-        msg = "The token holds a character that is not ASCII."
-        raise MalformedTokenError(msg)
-    data = token.encode("ascii")
-    if data.count(b".") != _DOTS:
-        raise _not_three_parts(data)
-    signing_input, _, signature = data.rpartition(b".")
-    header, _, payload = signing_input.partition(b".")
-    return TokenParts(header, payload, signature, signing_input)
+    return parts[0], parts[1], parts[2], data[: -len(parts[2]) - 1]
 
 
-def decode_object(segment: bytes, *, what: str) -> dict[str, object]:
-    """Return the JSON object in a part of a token, read as `encoding` says.
+def decode_payload(segment: bytes) -> dict[str, object]:
+    """Return the JSON object in a token's payload, read as `encoding` says; its depth is left to who checks the claims.
+
+    Args:
+        segment: The second part of a token that `split_token` has let pass.
 
     Raises:
         MalformedTokenError: No canonical base64url, or no such object.
@@ -77,9 +75,9 @@ def decode_object(segment: bytes, *, what: str) -> dict[str, object]:
     Source: RFC 7519 sections 4 and 7.2; RFC 8725 section 3.7.
     """
     try:
-        return load_object(decode_base64url(segment))
+        return load_object_of_any_depth(decode_checked_base64url(segment))
     except ValueError as error:
-        msg = f"The token's {what} {error}."
+        msg = f"The token's payload {error}."
         raise MalformedTokenError(msg) from None
 
 
@@ -94,7 +92,11 @@ def parse_header(segment: bytes) -> str:
 
     Source: RFC 7515 section 4.1; RFC 8725 sections 3.1 and 3.10; AWS, "Verifying a JSON web token".
     """
-    header = decode_object(segment, what="header")
+    try:
+        header = load_object(decode_base64url(segment))
+    except ValueError as error:
+        msg = f"The token's header {error}."
+        raise MalformedTokenError(msg) from None
     if header.get("alg") != "RS256":
         msg = f"The token's alg is {shown(header.get('alg'), limit=40)}, expected 'RS256'."
         raise MalformedTokenError(msg)
@@ -116,7 +118,7 @@ def verify_signature(signature: bytes, signing_input: bytes, public_key: RSAPubl
     """Check an RS256 signature.
 
     Args:
-        signature: The third part of the token, still encoded.
+        signature: The third part of a token that `split_token` has let pass.
         signing_input: The first two parts with their dot.
         public_key: The key the header names.
 
@@ -127,7 +129,7 @@ def verify_signature(signature: bytes, signing_input: bytes, public_key: RSAPubl
     Source: RFC 7518 section 3.3.
     """
     try:
-        public_key.verify(decode_base64url(signature), signing_input, _PKCS1_V1_5, _SHA256)
+        public_key.verify(decode_checked_base64url(signature), signing_input, _PKCS1_V1_5, _SHA256)
     except InvalidSignature:
         msg = "The token's signature is not that of the key it names."
         raise InvalidSignatureError(msg) from None
@@ -136,13 +138,16 @@ def verify_signature(signature: bytes, signing_input: bytes, public_key: RSAPubl
         raise MalformedTokenError(msg) from None
 
 
-def _not_three_parts(data: bytes) -> MalformedTokenError:
-    dots = data.count(b".")
+def _no_token(token: object) -> MalformedTokenError:
+    """Return the error for what has not three parts, with the mistake it probably is."""
+    if not isinstance(token, str):
+        return MalformedTokenError(f"A token is a str, got {type(token).__name__}.")
+    if not token.isascii():
+        return MalformedTokenError("The token holds a character that is not ASCII.")
+    parts = token.count(".") + 1
     hint = ""
-    if dots == 4:  # noqa: PLR2004 - RFC 7516 section 3.1: a JWE has five parts
-        hint = (
-            " Five parts are an encrypted token: Cognito's refresh tokens look so, and nobody but Cognito reads them."
-        )
-    elif data[:7].lower() == b"bearer ":
+    if parts == _PARTS_OF_JWE:
+        hint = " Five parts are an encrypted token: Cognito's refresh tokens look so, and only Cognito reads them."
+    elif token[:7].lower() == "bearer ":
         hint = " Leave out 'Bearer '."
-    return MalformedTokenError(f"The token has {dots + 1} parts, expected 3 with dots between them.{hint}")
+    return MalformedTokenError(f"The token has {parts} parts, expected 3 with dots between them.{hint}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, shown
+from cognito_oidc.protocol.oauth_errors import parse_oauth_error
 from cognito_oidc.protocol.wire import Endpoint, check_url, get_request, parse_json_answer
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _WHAT: Final = "the discovery document"
 _HTTP_OK: Final = 200
+_BUSY_OR_BLOCKED: Final = (429, 403)
+_SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +92,16 @@ def parse_provider_metadata(response: HttpResponse, *, pool: UserPool) -> Provid
 
     Raises:
         ProtocolError: No document, another issuer, or a member that is no absolute https URL.
+        RateLimitedError: Too many requests.
+        TransportError: A 5xx, or a firewall's refusal.
 
     Source: OpenID Connect Discovery 1.0 section 4.3.
     """
+    if response.status in _BUSY_OR_BLOCKED or response.status >= _SERVER_ERROR:
+        raise parse_oauth_error(response, endpoint=Endpoint.DISCOVERY, grant="discovery")
     if response.status != _HTTP_OK:
-        msg = f"Cannot use {_WHAT}: expected status 200, got {response.status}. Is the pool id right?"
-        raise ProtocolError(msg)
+        msg = f"Cannot use {_WHAT}: expected status 200, got {response.status}."
+        raise ProtocolError(msg, causes=(f"There is no user pool {pool.pool_id} in {pool.region}, or it was deleted.",))
     document = parse_json_answer(response, what=_WHAT)
     issuer = document.get("issuer")
     if not isinstance(issuer, str) or issuer not in pool.accepted_issuers:
@@ -121,4 +128,7 @@ def _endpoint(document: Mapping[str, object], name: str, pool: UserPool) -> str 
     except ConfigurationError as error:
         msg = f"Cannot use {_WHAT}: {error}"
         raise ProtocolError(msg) from None
+    if pool.issuer.startswith("https://") and not url.startswith("https://") and not pool.allow_insecure_http:
+        msg = f"Cannot use {_WHAT}: its {name} {shown(url)} is not https, though the issuer is."
+        raise ProtocolError(msg)
     return None if any(url.startswith(f"{issuer}/") for issuer in pool.accepted_issuers) else url

@@ -86,6 +86,7 @@ _POOL_ID: Final = rf"({_REGION})_[0-9A-Za-z]+"
 _PREFIX: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _RESERVED_IN_PREFIX: Final = ("aws", "amazon", "cognito")
 _HOST_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_MAX: Final = 253  # RFC 1035 section 2.3.4, without the final dot
 _HOST: Final = rf"(?:{_HOST_LABEL}\.)+{_HOST_LABEL}"
 
 
@@ -173,12 +174,16 @@ class UserPool(Frozen):
         if region is not None and region != own_region:
             msg = f"region={shown(region)} does not agree with the pool id, which is in {own_region}: leave it out."
             raise ConfigurationError(msg)
-        if issuer_type not in _ISSUER_LABEL:
+        if not isinstance(issuer_type, str) or issuer_type not in _ISSUER_LABEL:
             msg = f"issuer_type={shown(issuer_type)}: expected 'original' or 'updated'."
             raise ConfigurationError(msg)
+        for name, switch in (("fips", fips), ("allow_insecure_http", allow_insecure_http)):
+            if not isinstance(switch, bool):  # the text "false" of an environment variable would be true
+                msg = f"{name}={shown(switch)}: expected True or False."
+                raise ConfigurationError(msg)
         if endpoint_url is not None:
             endpoint_url = _base_url(endpoint_url, "endpoint_url", allow_insecure_http=allow_insecure_http)
-        if dns_suffix is not None and re.fullmatch(_HOST, dns_suffix) is None:
+        if dns_suffix is not None and not _is_host(dns_suffix):
             msg = f"dns_suffix={shown(dns_suffix)}: expected a domain name in lower case, such as 'amazonaws.eu'."
             raise ConfigurationError(msg)
         self._set(
@@ -186,9 +191,9 @@ class UserPool(Frozen):
             region=own_region,
             domain=domain,
             issuer_type=issuer_type,
-            fips=bool(fips),
+            fips=fips,
             endpoint_url=endpoint_url,
-            allow_insecure_http=bool(allow_insecure_http),
+            allow_insecure_http=allow_insecure_http,
             _dns_suffix=dns_suffix,
         )
         issuers = (self._issuer_of(kind) for kind in _ISSUER_LABEL)
@@ -238,13 +243,15 @@ class UserPool(Frozen):
         else:
             msg = (
                 f"The issuer {shown(issuer)} is not that of a user pool: expected "
-                "'https://cognito-idp.{region}.amazonaws.com/{pool id}'. For a server that stands in for AWS use "
-                "UserPool(pool_id, endpoint_url=...)."
+                "'https://cognito-idp.{region}.amazonaws.com/{pool id}' with nothing after it, as in the iss of a "
+                "token. For a server that stands in for AWS use UserPool(pool_id, endpoint_url=...)."
             )
+            raise ConfigurationError(msg)
+        if found is not None and not pool_id.startswith(f"{found[2]}_"):
+            msg = f"The issuer {shown(issuer)} is not Cognito's: its host is in {found[2]}, its pool id is not."
             raise ConfigurationError(msg)
         pool = cls(
             pool_id,
-            region=None if found is None else found[2],
             domain=domain,
             issuer_type=issuer_type,
             fips=fips,
@@ -325,10 +332,9 @@ class UserPool(Frozen):
 
     def __repr__(self) -> str:
         """Show what the pool was made from."""
-        shown = {"domain": self.domain, "endpoint_url": self.endpoint_url}
-        rest = "".join(f", {name}={value!r}" for name, value in shown.items() if value is not None)
-        kind = ", issuer_type='updated'" if self.issuer_type == "updated" else ""
-        return f"UserPool({self.pool_id!r}{rest}{kind}{', fips=True' if self.fips else ''})"
+        given = {**self._arguments(), "issuer_type": "updated" if self.issuer_type == "updated" else None}
+        rest = "".join(f", {name}={value!r}" for name, value in given.items() if value)
+        return f"UserPool({self.pool_id!r}{rest})"
 
     def __reduce__(self) -> tuple[object, ...]:
         """Support pickle and copy."""
@@ -364,13 +370,23 @@ class UserPool(Frozen):
     def _parse_domain(self, domain: str) -> str:
         """Return the absolute URL of the domain, without a trailing slash."""
         if not isinstance(domain, str) or domain == "":
-            msg = "domain is empty: pass the prefix, the host name or the URL of the pool's domain, or leave it out."
+            msg = (
+                f"domain={shown(domain)} is no domain: pass the prefix, the host name or the URL of the pool's domain, "
+                "or leave it out."
+            )
             raise ConfigurationError(msg)
         if "://" in domain:
-            return _base_url(domain, "domain", allow_insecure_http=self.allow_insecure_http)
+            url = _base_url(domain, "domain", allow_insecure_http=self.allow_insecure_http)
+            if "/oauth2" in url:
+                msg = f"domain={shown(domain)} is the address of an endpoint: leave out '/oauth2' and what follows."
+                raise ConfigurationError(msg)
+            return url
         if "." in domain:
-            if re.fullmatch(_HOST, domain) is None:
-                msg = f"domain={shown(domain)} is no host name: expected lower-case letters, digits, hyphens and dots."
+            if not _is_host(domain):
+                msg = (
+                    f"domain={shown(domain)} is no host name: expected lower-case letters, digits, inner hyphens and "
+                    "dots. With a port or a path, pass a URL that begins with https://."
+                )
                 raise ConfigurationError(msg)
             return f"https://{domain}"
         if re.fullmatch(_PREFIX, domain) is None or any(word in domain for word in _RESERVED_IN_PREFIX):
@@ -403,6 +419,10 @@ class UserPool(Frozen):
 
 def _restore_pool(cls: type[UserPool], pool_id: str, arguments: dict[str, object]) -> UserPool:
     return cls(pool_id, **arguments)  # type: ignore[arg-type]  # the arguments are those of a pool that was made
+
+
+def _is_host(text: str) -> bool:
+    return isinstance(text, str) and len(text) <= _HOST_MAX and re.fullmatch(_HOST, text) is not None
 
 
 def _base_url(url: str, what: str, *, allow_insecure_http: bool) -> str:

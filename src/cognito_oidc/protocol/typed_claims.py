@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from cognito_oidc._frozen import Frozen
+from cognito_oidc.protocol.encoding import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ class TokenClaims(Frozen):
 
     def __init__(self, payload: Mapping[str, object]) -> None:
         """Keep a payload that was verified."""
-        _set_raw(self, MappingProxyType(payload))  # type: ignore[arg-type]
+        _set_raw(self, MappingProxyType(payload))
 
     def __repr__(self) -> str:
         """Show who and when; the person's attributes are private."""
@@ -287,13 +288,20 @@ def lenient_identities(value: object) -> tuple[Identity, ...]:
     )
 
 
-def freeze(value: object) -> object:
-    """Return a nested value made read-only: arrays become tuples, objects read-only mappings."""
-    if type(value) is list:
-        return tuple([freeze(one) for one in value])
-    if type(value) is dict:
-        return MappingProxyType({name: freeze(one) for name, one in value.items()})
-    return value
+def freeze(value: object, *, levels: int = MAX_DEPTH) -> object:
+    """Return a JSON value made read-only: arrays become tuples, objects read-only mappings.
+
+    Raises:
+        ValueError: More than `levels` containers stand inside each other.
+    """
+    if not isinstance(value, list | dict):
+        return value
+    if levels == 0:
+        problem = f"nests deeper than {MAX_DEPTH} levels"
+        raise ValueError(problem)
+    if isinstance(value, list):
+        return tuple([freeze(one, levels=levels - 1) for one in value])
+    return MappingProxyType({name: freeze(one, levels=levels - 1) for name, one in value.items()})
 
 
 def thaw(value: object) -> object:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
-from cognito_oidc.errors import ConfigurationError, ProtocolError, shown
+from cognito_oidc.errors import ConfigurationError, ProtocolError, clean_server_text, shown
 from cognito_oidc.protocol.encoding import load_object
 
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ class HttpResponse:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def shown_type(self) -> str:
+        """The media type, fit for a message."""
+        return clean_server_text(self.media_type, limit=60) or "none"
+
+    @property
     def is_json(self) -> bool:
         """Whether the content type says JSON."""
         return self.media_type in _JSON_TYPES or self.media_type.endswith("+json")
@@ -124,18 +129,19 @@ def check_url(url: str, *, what: str, allow_insecure_http: bool) -> str:
         ConfigurationError: It is not.
     """
     problem = None
+    text = url if isinstance(url, str) else ""
     try:
-        parts = urlsplit(url if isinstance(url, str) else "")
+        parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        problem = "it is no URL"
+        url, problem = _without_user(url), "it is no URL"
     else:
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not text.startswith(("https://", "http://")) or not parts.hostname:
             problem = "expected an absolute URL that begins with https://"
         elif re.search(r"[^\x21-\x7e]|\\", url) is not None:
             problem = "it holds a character that no URL holds"
         elif "@" in parts.netloc or "?" in url or "#" in url:
-            problem = "it must not hold user information, a query or a fragment"
+            url, problem = _without_user(url), "it must not hold user information, a query or a fragment"
         elif port == 0:
             problem = "port 0 cannot be reached"
         elif parts.scheme == "http" and not (allow_insecure_http or is_loopback(url)):
@@ -144,6 +150,11 @@ def check_url(url: str, *, what: str, allow_insecure_http: bool) -> str:
         msg = f"{what} {shown(url)} cannot be used: {problem}."
         raise ConfigurationError(msg)
     return url
+
+
+def _without_user(url: str) -> str:
+    """Hide what stands before the last @ of an authority: it may be a password."""
+    return re.sub(r"(?<=//).*@", "***@", url)
 
 
 def is_loopback(url: str) -> bool:
@@ -175,6 +186,6 @@ def parse_json_answer(response: HttpResponse, *, what: str) -> dict[str, object]
         ProtocolError: Another content type, or as `parse_json_object`.
     """
     if not response.is_json:
-        msg = f"Cannot use {what}: expected JSON, got {response.media_type[:60] or 'no content type'!r}."
+        msg = f"Cannot use {what}: expected the content type application/json, got {response.shown_type}."
         raise ProtocolError(msg)
     return parse_json_object(response.body, what=what)
