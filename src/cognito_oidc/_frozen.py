@@ -37,7 +37,9 @@ class Frozen:
 
     def __eq__(self, other: object) -> bool:
         """Compare the fields of two values of one class."""
-        return self._fields() == other._fields() if isinstance(other, Frozen) and type(self) is type(other) else False
+        if not isinstance(other, Frozen) or type(self) is not type(other):
+            return NotImplemented
+        return self._fields() == other._fields()
 
     def __hash__(self) -> int:
         """Hash the fields."""
@@ -55,7 +57,7 @@ class Frozen:
     @classmethod
     def _from_fields(cls, fields: dict[str, object]) -> Self:
         value = cls.__new__(cls)
-        value._set(**fields)
+        value._set(**fields)  # noqa: SLF001 - its own class
         return value
 
 

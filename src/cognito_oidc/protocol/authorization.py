@@ -12,7 +12,7 @@ import re
 from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from cognito_oidc.errors import CallbackError, ConfigurationError, shown
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from types import UnionType
 
     from joserfc.jwk import OctKey
-
-T = TypeVar("T")
 
 # RFC 7636 section 4.1: 43 to 128 unreserved characters; 32 octets give 43.
 _CODE_VERIFIER: Final = r"[A-Za-z0-9._~-]{43,128}"
@@ -444,10 +442,10 @@ def _check_app_state(app_state: Mapping[str, object] | None) -> dict[str, object
     """Return a copy that JSON gave back, so that the request means the same before and after sealing."""
     try:
         values = {} if app_state is None else dict(app_state)
-        sealed = load_object(json.dumps({"app_state": values}, allow_nan=False).encode())  # one level deeper, as in seal
+        # One level deeper, as in the seal.
+        copy = load_object(json.dumps({"app_state": values}, allow_nan=False).encode())["app_state"]
     except (TypeError, ValueError, RecursionError):
-        sealed = {}
-    copy = sealed.get("app_state")
+        values, copy = {}, None
     if not isinstance(copy, dict) or copy.keys() != values.keys():
         msg = f"app_state: expected a mapping of strings to JSON values, less than {MAX_DEPTH} levels deep."
         raise ConfigurationError(msg)
@@ -462,15 +460,15 @@ def _tokens(value: str | Iterable[str], *, what: str) -> tuple[str, ...]:
         got = shown(bad[0]) if bad else "none"
         msg = f"{what}: expected names of visible ASCII characters without space, '\"' or '\\', got {got}."
         raise ConfigurationError(msg)
-    return tuple(dict.fromkeys(values))
+    return tuple(dict.fromkeys(cast("tuple[str, ...]", values)))
 
 
-def _several(value: Iterable[T] | T, *, one: type | UnionType, what: str) -> tuple[T, ...]:
+def _several(value: object, *, one: type | UnionType, what: str) -> tuple[object, ...]:
     """Return what was given as one value, or as an iterable of several."""
     if isinstance(value, one):
-        return (cast("T", value),)
+        return (value,)
     try:
-        return tuple(cast("Iterable[T]", value))
+        return tuple(cast("Iterable[object]", value))
     except TypeError:
         msg = f"{what}: expected one or several of them, got {shown(value)}."
         raise ConfigurationError(msg) from None
@@ -483,7 +481,7 @@ def _has_host(uri: str) -> bool:
         return False
 
 
-def _seal_key(key: bytes) -> OctKey:
+def _seal_key(key: object) -> OctKey:
     from joserfc.jwk import OctKey  # noqa: PLC0415 - 120 ms, only for who seals
 
     if not isinstance(key, bytes | bytearray) or len(key) != _SEAL_KEY_OCTETS:

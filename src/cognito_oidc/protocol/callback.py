@@ -25,9 +25,9 @@ from cognito_oidc.errors import (
 from cognito_oidc.protocol.authorization import AuthorizationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    Callback = str | Mapping[str, str] | Mapping[str, Iterable[str]] | Iterable[tuple[str, str]]
+    Callback = str | Mapping[str, str] | Mapping[str, Sequence[str]] | Iterable[tuple[str, str]]
 
 _MAX_CALLBACK: Final = 64 * 1024
 _MAX_PARAMETERS: Final = 100
@@ -126,7 +126,7 @@ def parse_callback(
         msg = "There is no stored request for this callback: start the login again."
         raise StateMismatchError(msg, reason="missing_request")
     if not isinstance(request, AuthorizationRequest):
-        msg = f"request: expected an AuthorizationRequest, got {shown(request, limit=12)}; a sealed one is unsealed first."
+        msg = f"request: expected an AuthorizationRequest, got {type(request).__name__}; unseal a sealed one first."
         raise ConfigurationError(msg)
     if request.client_id != client_id or request.issuer not in issuers:
         msg = (
@@ -182,7 +182,9 @@ def _read_parameters(callback: Callback) -> dict[str, str]:
         if number == _MAX_PARAMETERS:
             raise _unreadable(f"it holds more than {_MAX_PARAMETERS} parameters")
         if not isinstance(name, str) or not isinstance(value, str):
-            raise _unreadable(f"its {shown(name, limit=40)} is {shown(value, limit=0)}, not text; leave out what is None")
+            who = shown(name, limit=40) if isinstance(name, str) else "the name of a parameter"
+            what = type(value if isinstance(name, str) else name).__name__
+            raise _unreadable(f"{who} is of type {what}; every parameter is a str, and one that is absent is left out")
         if name in found and name in _ONCE:
             msg = f"The callback holds {name!r} more than once."
             raise CallbackError(msg, reason="duplicate_parameter")

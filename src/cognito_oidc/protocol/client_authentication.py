@@ -41,7 +41,7 @@ class ClientAuthentication:
 
         Source: AWS, "The token issuer endpoint", Authorization header.
         """
-        if self.method != "client_secret_basic":
+        if self.method != "client_secret_basic" or self.client_secret is None:
             return ()
         pair = f"{self.client_id}:{self.client_secret}".encode()
         return (("Authorization", f"Basic {b64encode(pair).decode('ascii')}"),)
@@ -102,7 +102,11 @@ def client_authentication(
         need = "no client_secret" if method == "none" else "a client_secret"
         msg = f"token_endpoint_auth_method {method!r} needs {need}."
         raise ConfigurationError(msg)
-    if client_secret is not None and (not client_secret or not client_secret.isprintable()):
-        msg = "client_secret is empty or holds a character that cannot be sent; was a line break read with it?"
+    if client_secret is not None and not _is_secret(client_secret):
+        msg = "client_secret is no text, is empty, or has a space or line break at an end; was it read with the line?"
         raise ConfigurationError(msg)
     return ClientAuthentication(client_id=check_client_id(client_id), method=method, client_secret=client_secret)
+
+
+def _is_secret(secret: str) -> bool:
+    return isinstance(secret, str) and secret != "" and secret.isprintable() and secret == secret.strip()

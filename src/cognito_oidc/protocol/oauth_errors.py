@@ -17,6 +17,7 @@ from cognito_oidc.errors import (
     ProtocolError,
     RateLimitedError,
     TransportError,
+    clean_error_code,
     clean_server_text,
 )
 from cognito_oidc.protocol.wire import parse_json_object
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
+_UUID: Final = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _MAX_RETRY_AFTER: Final = 24 * 3600.0
 
 _CAUSES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
@@ -84,19 +86,18 @@ def parse_oauth_error(
     Args:
         response: The answer.
         endpoint: Who gave it.
-        grant: The `grant_type` sent, or `"revocation"` or `"userinfo"`.
+        grant: The `grant_type` sent, or the name of the endpoint that takes none.
         secrets: What was sent and must not appear in the exception.
 
     Source: RFC 6749 section 5.2; RFC 6585 section 4; AWS, "The token issuer endpoint", examples of negative responses.
     """
     body = _error_body(response)
     retry_after = parse_retry_after(response.headers)
-    error = body.get("error")
-    name = clean_server_text(error, limit=60) if isinstance(error, str) and error else None
+    name = clean_error_code(_without(secrets, body.get("error")))
     if response.status == _TOO_MANY:
         return _oauth_error(RateLimitedError, name or "too_many_requests", response, endpoint, grant, body, secrets)
     if response.status >= _SERVER_ERROR or name is None:
-        return _no_oauth_answer(response, endpoint, retry_after)
+        return _no_oauth_answer(response, endpoint, retry_after, name)
     return _oauth_error(_CLASSES.get(name, OAuthError), name, response, endpoint, grant, body, secrets)
 
 
@@ -126,32 +127,38 @@ def _oauth_error(  # noqa: PLR0917 - all of one answer
     body: Mapping[str, object],
     secrets: tuple[str, ...],
 ) -> OAuthError:
-    text = body.get("error_description")
-    for secret in secrets:
-        text = text.replace(secret, "[removed]") if isinstance(text, str) and secret else text
-    description = clean_server_text(text)
+    description = clean_server_text(_without(secrets, body.get("error_description")))
     msg = f"The {endpoint} endpoint refused: {name}{f' ({description})' if description else ''}."
     return kind(
         msg,
         error=name,
         description=description,
         status=response.status,
-        request_id=clean_request_id(response.headers),
+        request_id=clean_request_id(response.headers, secrets=secrets),
         causes=_CAUSES.get((name, grant)) or _CAUSES_OF_ANY_GRANT.get(name, ()),
         retry_after=parse_retry_after(response.headers),
     )
 
 
-def clean_request_id(headers: Mapping[str, str]) -> str | None:
-    """Return Cognito's id of the exchange, if it looks like one."""
+def clean_request_id(headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()) -> str | None:
+    """Return Cognito's id of the exchange, a UUID; a code is one too, so it must be none of the secrets."""
     value = headers.get("x-amz-cognito-request-id", "")
-    return value if re.fullmatch(r"[0-9A-Za-z-]{8,64}", value) else None
+    return value if re.fullmatch(_UUID, value) and value not in secrets else None
 
 
-def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, retry_after: float | None) -> CognitoOidcError:
-    """Return the exception for an answer without an OAuth body."""
-    kind = response.media_type[:60] or "no content type"
-    msg = f"The {endpoint} endpoint answered {response.status} with {kind}, no OAuth answer."
+def _without(secrets: tuple[str, ...], text: object) -> object:
+    """Return text of a server without what was sent to it."""
+    for secret in secrets:
+        text = text.replace(secret, "[removed]") if isinstance(text, str) and secret else text
+    return text
+
+
+def _no_oauth_answer(
+    response: HttpResponse, endpoint: Endpoint, retry_after: float | None, name: str | None
+) -> CognitoOidcError:
+    """Return the exception for an answer without an OAuth body, or with one that says no more than the 5xx with it."""
+    what = f"no OAuth answer (content type: {response.shown_type})" if name is None else name
+    msg = f"The {endpoint} endpoint answered {response.status}: {what}."
     if response.status >= _SERVER_ERROR:
         return TransportError(
             msg,
@@ -161,7 +168,7 @@ def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, retry_after: fl
             retry_after=retry_after,
             causes=("Cognito, or something in front of it, had an internal error: try again.",),
         )
-    if response.status == _FORBIDDEN and not response.is_json:
+    if response.status == _FORBIDDEN:
         return TransportError(
             msg,
             sent="yes",

@@ -166,8 +166,8 @@ class UserPool(Frozen):
         found = re.fullmatch(_POOL_ID, pool_id) if isinstance(pool_id, str) and len(pool_id) <= _POOL_ID_MAX else None
         if found is None:
             msg = (
-                f"{shown(pool_id)} is no user pool id: expected the Region, an underscore, letters and digits, "
-                f"at most {_POOL_ID_MAX} characters, such as 'eu-west-1_AbC123xyz' (the console shows it as User pool ID)."
+                f"{shown(pool_id)} is no user pool id: expected the Region, an underscore, letters and digits, at most "
+                f"{_POOL_ID_MAX} characters, such as 'eu-west-1_AbC123xyz' (the console shows it as User pool ID)."
             )
             raise ConfigurationError(msg)
         own_region = found[1]

@@ -7,19 +7,21 @@ a token may be trusted; that is `claims`'s.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
-from cognito_oidc.errors import ConfigurationError, ProtocolError
+from cognito_oidc.errors import ConfigurationError, ProtocolError, clean_server_text, shown
 from cognito_oidc.protocol.authorization import check_scopes
 from cognito_oidc.protocol.oauth_errors import parse_oauth_error
-from cognito_oidc.protocol.typed_claims import IdTokenClaims
+from cognito_oidc.protocol.typed_claims import IdTokenClaims, freeze
 from cognito_oidc.protocol.wire import Endpoint, form_request, parse_json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from cognito_oidc.protocol.callback import AuthorizationCode
     from cognito_oidc.protocol.client_authentication import ClientAuthentication
@@ -30,7 +32,9 @@ _MAX_TOKEN: Final = 128 * 1024
 _MAX_LIFETIME: Final = 10 * 366 * 24 * 3600
 _WHAT: Final = "the token answer"
 
-_Token = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_TOKEN, pattern=r"^[\x21-\x7e]+$")]
+# RFC 6749 appendices A.12 and A.17, without the space.
+_TOKEN: Final = r"[\x21-\x7e]+"
+_Token = Annotated[str, StringConstraints(max_length=_MAX_TOKEN, pattern=f"^{_TOKEN}$")]
 
 
 class _TokenAnswer(BaseModel):
@@ -87,11 +91,18 @@ class TokenSet:
         """
         try:
             stored = _StoredTokens.model_validate(dict(values))
-        except (ValidationError, TypeError, ValueError):
+            claims = None if stored.claims is None else _stored_claims(stored.claims)
+        except (ValueError, TypeError):  # ValidationError among them
             msg = "TokenSet.from_dict: expected the mapping that to_dict() returned."
             raise ConfigurationError(msg) from None
-        claims = None if stored.claims is None else IdTokenClaims(stored.claims)
-        return cls(**{**stored.model_dump(), "claims": claims})
+        return cls(
+            access_token=stored.access_token,
+            expires_at=stored.expires_at,
+            id_token=stored.id_token,
+            refresh_token=stored.refresh_token,
+            claims=claims,
+            token_type=stored.token_type,
+        )
 
 
 class _StoredTokens(BaseModel):
@@ -100,11 +111,28 @@ class _StoredTokens(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     access_token: _Token
-    expires_at: float
+    expires_at: FiniteFloat
     id_token: _Token | None = None
     refresh_token: _Token | None = None
     claims: dict[str, object] | None = None
     token_type: str = "Bearer"
+
+
+class _StoredClaims(BaseModel):
+    """The claims that every ID token has. Source: OpenID Connect Core 1.0 section 2."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    iss: str
+    sub: str
+    aud: str
+    exp: FiniteFloat
+    iat: FiniteFloat
+
+
+def _stored_claims(payload: dict[str, object]) -> IdTokenClaims:
+    _StoredClaims.model_validate(payload)
+    return IdTokenClaims({name: freeze(value) for name, value in payload.items()})
 
 
 def code_exchange_request(
@@ -190,16 +218,20 @@ def parse_token_response(
     if response.status != _HTTP_OK:
         raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
     document = parse_json_answer(response, what=_WHAT)
-    if "error" in document and "access_token" not in document:
-        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+    if document.get("error") is not None:
+        if "access_token" not in document:
+            raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+        msg = f"Cannot use {_WHAT}: it holds an error and tokens."
+        raise ProtocolError(msg)
     try:
         answer = _TokenAnswer.model_validate(document)
     except ValidationError as error:
         members = ", ".join(sorted({str(one["loc"][0]) for one in error.errors(include_input=False)}))
-        msg = f"Cannot use {_WHAT}: {members} is missing or of the wrong type."
+        msg = f"Cannot use {_WHAT}: no usable {members} in it."
         raise ProtocolError(msg) from None
     if answer.token_type.lower() != "bearer":
-        msg = f"Cannot use {_WHAT}: expected token_type Bearer."
+        came = shown(clean_server_text(answer.token_type, limit=40))
+        msg = f"Cannot use {_WHAT}: expected token_type 'Bearer', got {came}."
         raise ProtocolError(msg)
     return TokenSet(
         access_token=answer.access_token,
@@ -247,15 +279,16 @@ def parse_revocation_response(response: HttpResponse, *, secrets: tuple[str, ...
 
 
 def _check_token(token: str) -> str:
-    if not isinstance(token, str) or not 0 < len(token) <= _MAX_TOKEN or not token.isascii() or " " in token:
+    if not isinstance(token, str) or len(token) > _MAX_TOKEN or re.fullmatch(_TOKEN, token) is None:
         msg = "The refresh token is empty or no token: pass tokens.refresh_token as it was received."
         raise ConfigurationError(msg)
     return token
 
 
 def _metadata_json(metadata: Mapping[str, str]) -> str:
-    pairs = dict(metadata)
-    if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs.items()):
+    if not isinstance(metadata, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, str) for name, value in metadata.items()
+    ):
         msg = "client_metadata: expected a mapping of texts to texts."
         raise ConfigurationError(msg)
-    return json.dumps(pairs, separators=(",", ":"))
+    return json.dumps(dict(metadata), separators=(",", ":"))

@@ -6,13 +6,12 @@ tokens.
 
 from __future__ import annotations
 
-import hmac
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from cognito_oidc.errors import ConfigurationError, OAuthError, ProtocolError, clean_server_text
+from cognito_oidc.errors import ConfigurationError, OAuthError, ProtocolError, clean_error_code, clean_server_text
 from cognito_oidc.protocol.encoding import load_object
 from cognito_oidc.protocol.oauth_errors import clean_request_id, parse_oauth_error
 from cognito_oidc.protocol.typed_claims import (
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
 
 _HTTP_OK: Final = 200
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_MAX_CHALLENGE: Final = 4096
 _WHAT: Final = "the userInfo answer"
 _CAUSES: Final = {
     "invalid_token": (
@@ -125,7 +127,7 @@ def parse_userinfo_response(response: HttpResponse, *, expected_sub: str | None)
     if not isinstance(sub, str) or not sub:
         msg = f"Cannot use {_WHAT}: it has no sub."
         raise ProtocolError(msg)
-    if expected_sub is not None and not hmac.compare_digest(sub.encode(), expected_sub.encode()):
+    if expected_sub is not None and sub != expected_sub:
         msg = f"Cannot use {_WHAT}: it is of another person than the ID token (sub differs)."
         raise ProtocolError(msg)
     return _user_info(document)
@@ -160,10 +162,11 @@ def _refusal(response: HttpResponse) -> CognitoOidcError:
 
     Source: RFC 6750 section 3; AWS, "The userInfo endpoint", negative responses.
     """
-    challenge = dict(re.findall(r'(\w+)="([^"]*)"', response.headers.get("www-authenticate", "")))
-    if "error" not in challenge:
+    header = response.headers.get("www-authenticate", "")[:_MAX_CHALLENGE]
+    challenge = dict(re.findall(r'\b([a-z_]+)="([^"]*)"', header, flags=re.IGNORECASE))
+    name = clean_error_code(challenge.get("error"))
+    if name is None or response.status == _TOO_MANY or response.status >= _SERVER_ERROR:  # a challenge changes nothing
         return parse_oauth_error(response, endpoint=Endpoint.USERINFO, grant="userinfo")
-    name = clean_server_text(challenge["error"], limit=60) or "error"
     description = clean_server_text(challenge.get("error_description"))
     msg = f"The userinfo endpoint refused: {name}{f' ({description})' if description else ''}."
     return OAuthError(
