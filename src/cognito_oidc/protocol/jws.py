@@ -25,7 +25,7 @@ from cognito_oidc.protocol.encoding import (
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-_PARTS: Final = 3
+_DOT: Final = ord(".")
 _PARTS_OF_JWE: Final = 5  # RFC 7516 section 3.1
 _MAX_KID: Final = 256
 _TYPES: Final = ("JWT", "at+jwt")
@@ -50,17 +50,17 @@ def split_token(token: str, max_length: int) -> tuple[bytes, bytes, bytes, bytes
     """
     if not isinstance(token, str) or not token.isascii():
         raise _no_token(token)
-    data = token.encode()
-    if len(data) > max_length:
-        msg = f"The token has {len(data)} characters, more than the {max_length} that are looked at."
+    if len(token) > max_length:
+        msg = f"The token has {len(token)} characters, more than the {max_length} that are looked at."
         raise MalformedTokenError(msg)
-    parts = data.split(b".")
-    if len(parts) != _PARTS:
+    signing_input, _, signature = token.encode().rpartition(b".")
+    header, dot, payload = signing_input.partition(b".")
+    if not dot or _DOT in payload:
         raise _no_token(token)
-    if b"+" in data or b"/" in data or b"=" in data:  # what decode_checked_base64url relies on
+    if "+" in token or "/" in token or "=" in token:  # what decode_checked_base64url relies on
         msg = "The token holds '+', '/' or '=', which base64url without padding does not have."
         raise MalformedTokenError(msg)
-    return parts[0], parts[1], parts[2], data[: -len(parts[2]) - 1]
+    return header, payload, signature, signing_input
 
 
 def decode_payload(segment: bytes) -> dict[str, object]:
