@@ -1,0 +1,80 @@
+"""The command line: a user of the library like any other.
+
+Decides which commands there are and how an error ends the program: one line on standard error and an exit code. Each
+command is a module of its own, loaded when it is named; what it runs is loaded when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cognito_oidc.errors import CognitoOidcError, ConfigurationError, KeysUnavailableError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COMMANDS: Final[Mapping[str, str]] = {"demo": "cognito_oidc.cli.demo"}
+"""Where each command is; its module has the command under the command's name."""
+
+_FAILED: Final = 1
+_NETWORK: Final = 5
+_MISCONFIGURED: Final = 6
+
+
+class CommandError(click.ClickException):
+    """What ends the program in one line.
+
+    Attributes:
+        exit_code: 5 where the network failed, 6 where the configuration or the installation is wrong, else 1. Usage
+            errors are click's, with 2.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = _MISCONFIGURED) -> None:
+        """Keep the line and the exit code."""
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class _Commands(click.Group):
+    """The commands, loaded by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CognitoOidcError as error:
+            raise CommandError(str(error), exit_code=_exit_code(error)) from error
+
+
+def _exit_code(error: CognitoOidcError) -> int:
+    if isinstance(error, ConfigurationError):
+        return _MISCONFIGURED
+    return _NETWORK if isinstance(error, TransportError | KeysUnavailableError) else _FAILED
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(package_name="cognito-oidc")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Amazon Cognito user pools as an OpenID Connect provider.
+
+    \b
+    To see what the library does, without AWS and without an account:
+      cognito-oidc demo
+
+    Output is coloured on a terminal only, and never with NO_COLOR set.
+    """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
