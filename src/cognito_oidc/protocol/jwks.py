@@ -31,6 +31,21 @@ _MAX_BITS: Final = 8192
 _MIN_EXPONENT: Final = 65537
 _MAX_KID: Final = 256
 _PRIVATE_MEMBERS: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+# Of each prime how often a power of 65537 repeats: modulo every one of them, the modulus of a broken chip is such a
+# power. The ten that tell most of those up to 701; a good modulus of 2,048 bits or more passes for one in 2**49 cases.
+# Source: CVE-2017-15361; Nemec et al., "The Return of Coppersmith's Attack", section 3.
+_ROCA_ORDERS: Final = (
+    (37, 3),
+    (97, 6),
+    (229, 19),
+    (241, 6),
+    (331, 2),
+    (461, 20),
+    (523, 18),
+    (541, 27),
+    (673, 6),
+    (691, 23),
+)
 _HTTP_OK: Final = 200
 _NOT_MODIFIED: Final = 304
 
@@ -81,8 +96,8 @@ def parse_key_set(document: Mapping[str, object]) -> KeySet:
     """Return the usable keys of a JWK Set.
 
     A key is used when it is RSA of 2,048 to 8,192 bits with an odd exponent of at least 65,537, for RS256 signatures or
-    for nothing in particular, has a `kid` and no private member. Of a `kid` that stands for two different keys, both
-    are left out.
+    for nothing in particular, has a `kid` and no private member, and is not of a kind known to be broken. Of a `kid`
+    that stands for two different keys, both are left out.
 
     Args:
         document: The parsed key set.
@@ -145,8 +160,12 @@ def _parse_key(entry: object) -> VerificationKey:
     exponent = int.from_bytes(decode_base64url(e.encode()), "big")
     if not _MIN_BITS <= modulus.bit_length() <= _MAX_BITS:
         raise ValueError(f"{modulus.bit_length()} bits, not {_MIN_BITS} to {_MAX_BITS}")
+    if modulus % 2 == 0:
+        raise ValueError("modulus even")
     if exponent < _MIN_EXPONENT or exponent % 2 == 0:
         raise ValueError("exponent even or under 65537")
+    if all(pow(modulus, order, prime) == 1 for prime, order in _ROCA_ORDERS):
+        raise ValueError("a key of a chip whose keys can be broken (CVE-2017-15361)")
     return VerificationKey(kid, RSAPublicNumbers(exponent, modulus).public_key(), n, e)
 
 
