@@ -4,6 +4,7 @@ This is the door: it holds the public names and defines nothing. Names are loade
 that importing the package costs next to nothing and a verifier never pays for an HTTP client.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -159,9 +160,9 @@ def __getattr__(name: str) -> object:
     if module is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from importlib import import_module  # noqa: PLC0415 - only where a name is used
-
-    value = getattr(import_module(f"{__name__}{module}"), name)
+    path = f"{__name__}{module}"
+    __import__(path)  # importlib, the package, would be one more import
+    value = getattr(sys.modules[path], name)
     globals()[name] = value
     return value
 

@@ -7,28 +7,20 @@ request is sent or shared; the asynchronous and the synchronous verifier do that
 from __future__ import annotations
 
 import random
-import threading
+from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_oidc.errors import KeysNotLoadedError, KeysUnavailableError, UnknownKeyError
 from cognito_oidc.protocol import key_cache
-from cognito_oidc.protocol.events import (
-    KeyAppeared,
-    KeySetFetchFailed,
-    KeySetRefreshed,
-    KeyWithdrawn,
-    StaleServed,
-    UnknownKid,
-)
 from cognito_oidc.protocol.jwks import jwks_request, parse_jwks_response
 from cognito_oidc.protocol.key_cache import Action, Instant, KeyCacheState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from cognito_oidc._event_sink import EventSink
     from cognito_oidc.errors import CognitoOidcError
-    from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import KeySet, VerificationKey
     from cognito_oidc.protocol.key_cache import CachePolicy, Decision
     from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
@@ -99,7 +91,7 @@ def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, 
 class IssuerKeys:
     """State, decisions and memory of the keys of one issuer. Thread-safe; does no I/O."""
 
-    __slots__ = ("_clock", "_emit", "_fresh", "_lock", "_monotonic", "_policy", "_state", "issuer", "jwks_uri")
+    __slots__ = ("_clock", "_events", "_fresh", "_lock", "_monotonic", "_policy", "_state", "issuer", "jwks_uri")
 
     def __init__(
         self,
@@ -109,7 +101,7 @@ class IssuerKeys:
         policy: CachePolicy,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
-        emit: Callable[[VerifierEvent], None],
+        events: EventSink,
     ) -> None:
         """Begin without keys."""
         self.issuer = issuer
@@ -117,8 +109,8 @@ class IssuerKeys:
         self._policy = policy
         self._clock = clock
         self._monotonic = monotonic
-        self._emit = emit
-        self._lock = threading.Lock()
+        self._events = events
+        self._lock = allocate_lock()
         self._state = KeyCacheState()
         # What the hot path reads, in one reference: header text to key, and until when it may be believed.
         self._fresh: tuple[dict[bytes, VerificationKey], float, float] = ({}, 0.0, 0.0)
@@ -220,7 +212,10 @@ class IssuerKeys:
     def unknown(self, decision: Decision) -> UnknownKeyError:
         """Return the error for a kid that is not there."""
         looked_up = decision.action is Action.UNKNOWN
-        self._emit(UnknownKid(self.issuer, looked_up))
+        if self._events.listens():
+            from cognito_oidc.protocol.events import UnknownKid  # noqa: PLC0415 - only where somebody listens
+
+            self._events.tell(UnknownKid(self.issuer, looked_up))
         how = "not in the key set" if looked_up else "not known, and the key set may not be fetched again right now"
         msg = f"The token's key is {how} of {self.issuer}."
         return UnknownKeyError(msg, looked_up=looked_up, retry_after=decision.retry_after)
@@ -233,8 +228,10 @@ class IssuerKeys:
 
     def note_stale(self, decision: Decision) -> None:
         """Tell it where old keys served that should have been refreshed."""
-        if decision.action in {Action.USE_STALE, Action.REFRESH_THEN_USE}:
-            self._emit(StaleServed(self.issuer, key_cache.age_of(self._state, self.now())))
+        if decision.action in {Action.USE_STALE, Action.REFRESH_THEN_USE} and self._events.listens():
+            from cognito_oidc.protocol.events import StaleServed  # noqa: PLC0415 - only where somebody listens
+
+            self._events.tell(StaleServed(self.issuer, key_cache.age_of(self._state, self.now())))
 
     def begin_lookup(self, kid: str) -> bool:
         """Take a lookup for an unknown kid; False where the moment has passed (found, or none left)."""
@@ -296,14 +293,25 @@ class IssuerKeys:
             state = key_cache.fetch_failed(self._state, self._policy, str(error), now=now, chance=chance)
             self._state = key_cache.lookup_returned(state, self._policy, now) if lookup else state
             wait = self._state.next_attempt - now.monotonic
-        self._emit(KeySetFetchFailed(self.issuer, str(error), self._state.failures, wait))
+        if self._events.listens():
+            from cognito_oidc.protocol.events import KeySetFetchFailed  # noqa: PLC0415 - only where somebody listens
+
+            self._events.tell(KeySetFetchFailed(self.issuer, str(error), self._state.failures, wait))
 
     def _tell_changes(self, before: KeySet | None, after: KeySet | None) -> None:
+        if not self._events.listens():
+            return
+        from cognito_oidc.protocol.events import (  # noqa: PLC0415 - only where somebody listens
+            KeyAppeared,
+            KeySetRefreshed,
+            KeyWithdrawn,
+        )
+
         old = before.keys if before is not None else {}
         new = after.keys if after is not None else {}
         skipped = len(after.skipped) if after is not None else 0
-        self._emit(KeySetRefreshed(self.issuer, len(new), skipped, before is not after))
+        self._events.tell(KeySetRefreshed(self.issuer, len(new), skipped, before is not after))
         for kid in new.keys() - old.keys():
-            self._emit(KeyAppeared(self.issuer, kid))
+            self._events.tell(KeyAppeared(self.issuer, kid))
         for kid in old.keys() - new.keys():
-            self._emit(KeyWithdrawn(self.issuer, kid))
+            self._events.tell(KeyWithdrawn(self.issuer, kid))

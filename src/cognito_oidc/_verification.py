@@ -6,10 +6,10 @@ process that is given its keys pays for nothing else.
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
+from cognito_oidc._event_sink import EventSink
 from cognito_oidc._issuer_keys import IssuerKeys
 from cognito_oidc._key_snapshot import load_snapshot
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown
@@ -21,20 +21,17 @@ from cognito_oidc.protocol.claims import (
     check_id_token,
     check_requirements,
 )
-from cognito_oidc.protocol.events import TokenRejected
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
 from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant, age_of
-from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.provider import UserPool
-    from cognito_oidc.protocol.typed_claims import TokenClaims
+    from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, TokenClaims
 
 C = TypeVar("C", bound="TokenClaims")
 E = TypeVar("E")
@@ -42,7 +39,6 @@ E = TypeVar("E")
 MAX_ACCESS_TOKEN: Final = 16 * 1024
 MAX_ID_TOKEN: Final = 128 * 1024
 
-_DEBUG: Final = 10  # logging.DEBUG, without importing it
 _MAX_HEADERS: Final = 64
 
 
@@ -70,16 +66,28 @@ class IdExpectations(NamedTuple):
     max_age: float | None
 
 
-class Pending(NamedTuple, Generic[C]):
+class Pending(Generic[C]):
     """A token that passed every check which needs no fetch; the key set has to be fetched or refreshed first."""
 
-    keys: IssuerKeys
-    kid: str
-    header: bytes
-    signature: bytes
-    signing_input: bytes
-    claims: C
-    verified_with: VerificationKey | None
+    __slots__ = ("claims", "header", "keys", "kid", "signature", "signing_input", "verified_with")
+
+    def __init__(  # noqa: PLR0917 - internal, and made in one place
+        self,
+        keys: IssuerKeys,
+        kid: str,
+        header: bytes,
+        signature: bytes,
+        signing_input: bytes,
+        claims: C,
+        verified_with: VerificationKey | None,
+    ) -> None:
+        self.keys = keys
+        self.kid = kid
+        self.header = header
+        self.signature = signature
+        self.signing_input = signing_input
+        self.claims = claims
+        self.verified_with = verified_with
 
 
 class _Remembered(NamedTuple):
@@ -88,19 +96,6 @@ class _Remembered(NamedTuple):
     epoch: object
     payload: dict[str, object]
     claims: AccessTokenClaims
-
-
-class _NoLogger:
-    """Stands in for the logger while logging, which takes 5 ms to import, was not imported by anybody."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: ARG002, N802, PLR6301 - logging's name
-        return False
-
-    def debug(self, message: str, *args: object) -> None:
-        pass
-
-
-_NO_LOGGER: Final = _NoLogger()
 
 
 class VerifierCore:
@@ -133,14 +128,13 @@ class VerifierCore:
         self._id_claims = id_token_claims
         self._max_access = int(_checked_number(max_access_token, "max_access_token"))
         self._max_id = int(_checked_number(max_id_token, "max_id_token"))
-        self._on_event = on_event
-        self._logger: logging.Logger | None = None
+        self._events = EventSink(on_event)
         self.clock = clock or time.time
         # A clock of a test turns both hands.
         monotonic = time.monotonic if clock is None else clock
         self.issuers = {
             issuer: IssuerKeys(
-                issuer, jwks_uri, policy=self.policy, clock=self.clock, monotonic=monotonic, emit=self.emit
+                issuer, jwks_uri, policy=self.policy, clock=self.clock, monotonic=monotonic, events=self._events
             )
             for issuer, jwks_uri in pool.accepted_issuers.items()
         }
@@ -153,26 +147,6 @@ class VerifierCore:
             from hashlib import sha256  # noqa: PLC0415 - 2.4 ms that only the memory needs
 
             self._digest = sha256
-
-    def emit(self, event: VerifierEvent) -> None:
-        """Tell who listens; an error of theirs is theirs."""
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception:  # noqa: BLE001 - a broken listener must not decide about tokens
-                self._log("on_event raised; the event was dropped")
-        self._log("%s", event)
-
-    def _find_logger(self) -> logging.Logger | _NoLogger:
-        """Return our logger. Where logging was not imported, nobody can have asked for it."""
-        logging = sys.modules.get("logging")
-        if logging is None:
-            return _NO_LOGGER
-        self._logger = logging.getLogger("cognito_oidc")
-        return self._logger
-
-    def _log(self, message: str, *args: object) -> None:
-        (self._logger or self._find_logger()).debug(message, *args)
 
     def wanted(
         self,
@@ -229,8 +203,10 @@ class VerifierCore:
 
     def reject(self, error: TokenVerificationError) -> None:
         """Tell that a token was refused, where somebody listens: a flood of forged tokens must stay cheap."""
-        if self._on_event is not None or (self._logger or self._find_logger()).isEnabledFor(_DEBUG):
-            self.emit(TokenRejected(error.code))
+        if self._events.listens():
+            from cognito_oidc.protocol.events import TokenRejected  # noqa: PLC0415 - only where somebody listens
+
+            self._events.tell(TokenRejected(error.code))
 
     def load_given_keys(self) -> None:
         """Read the keys of `jwks=`, once.
@@ -292,7 +268,9 @@ class VerifierCore:
             self.reject(error)
             raise
         if self._memory_size and expected.__class__ is Requirements:
-            self._remember(signing_input, _Remembered(signature, keys, keys.epoch, payload, cast("AccessTokenClaims", claims)))
+            self._remember(
+                signing_input, _Remembered(signature, keys, keys.epoch, payload, cast("AccessTokenClaims", claims))
+            )
         return claims
 
     def _judge_slowly(  # noqa: PLR0917 - what _judge has taken apart
@@ -304,7 +282,7 @@ class VerifierCore:
         check: Callable[[dict[str, object], float, E], C],
         expected: E,
     ) -> C | Pending[C]:
-        """Judge a token whose header was not seen before, or whose keys are not fresh, or of the pool's other issuer."""
+        """Judge a token whose header is new, whose keys are not fresh, or which is of the pool's other issuer."""
         keys = self._keys_of(payload)
         kid = parse_header(header)
         decision = keys.decide(kid)
@@ -340,9 +318,7 @@ class VerifierCore:
         return keys
 
     def _check_access(self, payload: dict[str, object], now: float, wanted: Requirements) -> AccessTokenClaims:
-        claims = check_access_token(
-            payload, self._client_ids, now, self._leeway, wanted.resource, self._access_claims
-        )
+        claims = check_access_token(payload, self._client_ids, now, self._leeway, wanted.resource, self._access_claims)
         if wanted is not self._wanted:
             check_requirements(claims, wanted)
         return claims

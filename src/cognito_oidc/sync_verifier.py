@@ -5,7 +5,7 @@ Decides who fetches keys and who waits, among threads. Everything else is the as
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from cognito_oidc._issuer_keys import Fetch, Looked, find_key
@@ -24,6 +24,8 @@ from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
+
+    import threading
 
     import httpx
 
@@ -104,7 +106,7 @@ class SyncTokenVerifier:
         )
         self._http_client = http_client
         self._extra_check = extra_check
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._flights: dict[str, threading.Event] = {}
 
     @property
@@ -195,6 +197,8 @@ class SyncTokenVerifier:
         Returns:
             Whether this call fetched, joined a fetch, or did neither.
         """
+        import threading  # noqa: PLC0415 - only where keys are fetched
+
         done = threading.Event()
         with self._lock:
             flight = self._flights.get(keys.issuer)
