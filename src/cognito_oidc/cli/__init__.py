@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cognito_oidc.cli.console import CommandError, MisconfiguredError, UnreachableError
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, KeysUnavailableError, TransportError
 
 if TYPE_CHECKING:
@@ -19,24 +20,6 @@ if TYPE_CHECKING:
 
 _COMMANDS: Final[Mapping[str, str]] = {"demo": "cognito_oidc.cli.demo"}
 """Where each command is; its module has the command under the command's name."""
-
-_FAILED: Final = 1
-_NETWORK: Final = 5
-_MISCONFIGURED: Final = 6
-
-
-class CommandError(click.ClickException):
-    """What ends the program in one line.
-
-    Attributes:
-        exit_code: 5 where the network failed, 6 where the configuration or the installation is wrong, else 1. Usage
-            errors are click's, with 2.
-    """
-
-    def __init__(self, message: str, *, exit_code: int = _MISCONFIGURED) -> None:
-        """Keep the line and the exit code."""
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class _Commands(click.Group):
@@ -54,21 +37,19 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise MisconfiguredError(str(error)) from error
+        except (TransportError, KeysUnavailableError) as error:
+            raise UnreachableError(str(error)) from error
         except CognitoOidcError as error:
-            raise CommandError(str(error), exit_code=_exit_code(error)) from error
-
-
-def _exit_code(error: CognitoOidcError) -> int:
-    if isinstance(error, ConfigurationError):
-        return _MISCONFIGURED
-    return _NETWORK if isinstance(error, TransportError | KeysUnavailableError) else _FAILED
+            raise CommandError(str(error)) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(package_name="cognito-oidc")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Amazon Cognito user pools as an OpenID Connect provider.
+    r"""Amazon Cognito user pools as an OpenID Connect provider.
 
     \b
     To see what the library does, without AWS and without an account:

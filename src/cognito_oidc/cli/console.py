@@ -1,4 +1,4 @@
-"""How a story is told on a terminal: steps, requests, checks and refusals, in 80 columns.
+"""What a person sees: a story in steps, requests, checks and refusals, in 80 columns; and the last line of a failure.
 
 Decides what they look like, and that a check which does not hold ends the step. Decides nothing about what is checked.
 """
@@ -6,20 +6,39 @@ Decides what they look like, and that a check which does not hold ends the step.
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from cognito_oidc.errors import CognitoOidcError
 
-E = TypeVar("E", bound="CognitoOidcError")
+    Steps = Sequence[tuple[str, Callable[[], Awaitable[None]]]]
 
 _WIDTH: Final = 79
 _INDENT: Final = "    "
 _SHORT: Final = 8
+_NOTE_COLUMN: Final = _SHORT + len("...") + 2
+
+
+class CommandError(click.ClickException):
+    """What ends a command in one line on standard error. Usage errors are click's own, with exit code 2."""
+
+    exit_code = 1
+
+
+class UnreachableError(CommandError):
+    """The network failed."""
+
+    exit_code = 5
+
+
+class MisconfiguredError(CommandError):
+    """The configuration or the installation is wrong."""
+
+    exit_code = 6
 
 
 class StepFailedError(Exception):
@@ -54,18 +73,36 @@ class Console:
         """Write a paragraph."""
         click.echo(_wrapped(text, indent))
 
+    async def tell(self, steps: Steps, *, failures: tuple[type[Exception], ...]) -> bool:
+        """Run the steps until one does not hold, and return whether all did.
+
+        Args:
+            steps: Their titles, and what they do.
+            failures: What may be raised by a step that does not hold; its text is shown, so it holds no secret.
+        """
+        for number, (title, step) in enumerate(steps, 1):
+            click.echo()
+            click.secho(f"{number:2}. {title}", bold=True)
+            try:
+                await step()
+            except StepFailedError as error:
+                self.failed(error)
+            except failures as error:
+                came = f"{type(error).__name__}: {error}"
+                self.failed(StepFailedError("the step ends well", expected="no error", came=came))
+            else:
+                continue
+            self.end(f"Step {number} of {len(steps)} did not hold.", good=False)
+            return False
+        return True
+
     def verbatim(self, text: str) -> None:
         """Write a line that is never broken, to be copied."""
         click.echo(f"\n{text}\n")
 
-    def step(self, number: int, title: str) -> None:
-        """Begin a step."""
-        click.echo()
-        click.secho(f"{number:2}. {title}", bold=True)
-
-    def request(self, method: str, address: str, parameters: Mapping[str, str], status: int | None = None) -> None:
+    def request(self, method: str, address: str, parameters: Mapping[str, str], status: int) -> None:
         """Show a request: what was sent where, and the status that came back."""
-        click.secho(f"{_INDENT}> {method} {address}" + ("" if status is None else f"  [{status}]"), fg="cyan")
+        click.secho(f"{_INDENT}> {method} {address}  [{status}]", fg="cyan")
         self.rows(parameters)
 
     def rows(self, values: Mapping[str, str], *, notes: Mapping[str, str] | None = None) -> None:
@@ -73,7 +110,7 @@ class Console:
         width = max(map(len, values), default=0)
         for name, value in values.items():
             note = (notes or {}).get(name)
-            line = f"{_INDENT}  {name:{width}}  {value}" + (f"  {note}" if note else "")
+            line = f"{_INDENT}  {name:{width}}  " + (f"{value:{_NOTE_COLUMN}}{note}" if note else value)
             click.echo(line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "...")
 
     def check(self, what: str, came: object, *, expected: object) -> None:
@@ -89,22 +126,11 @@ class Console:
         text = _wrapped(what, " " * len(first))
         click.echo(_INDENT + click.style("ok", fg="green") + text[len(_INDENT) + 2 :])
 
-    async def refused(self, what: str, attempt: Awaitable[object], error: type[E]) -> E:
-        """Say that something is refused, show our error with its explanation, and return it.
-
-        Raises:
-            StepFailedError: It was not refused.
-            CognitoOidcError: It was refused for another reason.
-        """
-        try:
-            await attempt
-        except error as refusal:
-            self.check(what, type(refusal).__name__, expected=error.__name__)
-            self.say(f"{type(refusal).__name__}: {refusal}", indent=_INDENT * 2)
-            for cause in refusal.explain()[:2]:
-                self.say(f"- {cause}", indent=_INDENT * 2)
-            return refusal
-        raise StepFailedError(what, expected=error.__name__, came="it was accepted")
+    def error(self, error: CognitoOidcError, *, explain: bool = False) -> None:
+        """Show an error of ours, on request with what probably caused it."""
+        self.say(f"{type(error).__name__}: {error}", indent=_INDENT * 2)
+        for cause in error.explain() if explain else ():
+            self.say(f"- {cause}", indent=_INDENT * 2)
 
     def failed(self, error: StepFailedError) -> None:
         """Show what did not hold."""

@@ -10,8 +10,7 @@ from typing import Final
 
 import click
 
-from cognito_oidc.cli import CommandError
-from cognito_oidc.cli.console import Console
+from cognito_oidc.cli.console import Console, MisconfiguredError
 
 _NEEDED: Final = ("jinja2", "starlette", "uvicorn")  # the extra `emulator`
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
@@ -38,7 +37,7 @@ _PATIENCE: Final = 300.0  # seconds; Cognito's own login pages give up after fiv
 )
 @click.pass_context
 def demo(ctx: click.Context, *, browser: bool, timeout: float, port: int) -> None:
-    """Sign a person in at a local Cognito, and show every step.
+    r"""Sign a person in at a local Cognito, and show every step.
 
     Starts a user pool on this machine, then runs the whole of OpenID Connect against it over real HTTP: the login with
     PKCE, tokens verified and refreshed, keys rotated, forged and foreign tokens refused, a machine token, revocation
@@ -60,7 +59,7 @@ def demo(ctx: click.Context, *, browser: bool, timeout: float, port: int) -> Non
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         what = " and ".join(missing)
-        raise CommandError(f"the demo needs {what}: pip install 'cognito-oidc[cli,emulator]'")
+        raise MisconfiguredError(f"the demo needs {what}: pip install 'cognito-oidc[cli,emulator]'")
     import asyncio
 
     from cognito_oidc.cli.story import tell

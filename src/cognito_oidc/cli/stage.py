@@ -1,6 +1,7 @@
 """What the demo's story stands on: the local Cognito, who is registered there, and the person's browser.
 
-Decides what the pool holds and how a person gets to its pages, simulated or real. Decides nothing about what is checked.
+Decides what the pool holds and how a person gets to its pages, simulated or real. Decides nothing about what is
+checked.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from cognito_oidc.emulator import EmulatedAppClient, EmulatedPool, EmulatedUser, JournalEntry, Person
 
 POOL_ID: Final = "eu-west-1_Demo00001"
-DOMAIN: Final = "shop-demo"
+DOMAIN: Final = "shop"
 USERNAME: Final = "ann"
 READ: Final = "orders/read"
 WRITE: Final = "orders/write"
@@ -39,6 +40,8 @@ _SCOPES: Final = ("openid", "email", "profile", READ)
 _CALLBACK: Final = "/callback"
 _GOODBYE: Final = "/goodbye"
 RANDOM: Final = frozenset({"state", "nonce", "code_challenge"})
+# The login page has all of the authorization request again, and that is shown when it is made.
+_NEW_IN: Final = {"authorize": frozenset({"state", "prompt"}), "login": frozenset({"username", "password"})}
 
 
 class Browser(Protocol):
@@ -183,20 +186,18 @@ class Stage:
         """Return the ids of the keys in the pool's key set, from the inside."""
         return {key["kid"] for key in self.cognito.keys.key_set()["keys"]}
 
-    def address(self, entry: JournalEntry) -> str:
-        """Return the address of a request in the journal, without its query."""
-        domain = f"{self.base_url}/{DOMAIN}"
+    def path(self, entry: JournalEntry) -> str:
+        """Return where a request of the journal went, below the base URL and without its query."""
         addresses = {
             "discovery": self.pool.discovery_url,
             "jwks": self.pool.jwks_uri,
             "authorize": self.pool.authorization_endpoint,
-            "login": f"{domain}/login",
             "token": self.pool.token_endpoint,
             "userinfo": self.pool.userinfo_endpoint,
             "revoke": self.pool.revocation_endpoint,
             "logout": self.pool.end_session_endpoint,
         }
-        return addresses.get(entry.endpoint, f"{domain}/{entry.endpoint}")
+        return addresses.get(entry.endpoint, f"/{DOMAIN}/{entry.endpoint}").removeprefix(self.base_url)
 
 
 @asynccontextmanager
@@ -252,8 +253,8 @@ async def open_stage(console: Console, *, patience: float | None, port: int) -> 
 
 
 def shown_parameters(entry: JournalEntry) -> dict[str, str]:
-    """Return the parameters of a request as they are shown: random ones cut; of the login page what was typed."""
-    kept = {"username", "password"} if entry.endpoint == "login" else entry.parameters.keys()
+    """Return what is shown of a request: all parameters, random ones cut; of a browser's only what is new in it."""
+    kept = _NEW_IN.get(entry.endpoint, entry.parameters.keys())
     return {
         name: shortened(value) if name in RANDOM else value for name, value in entry.parameters.items() if name in kept
     }

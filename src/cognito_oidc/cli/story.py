@@ -13,7 +13,7 @@ import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -35,20 +35,22 @@ from cognito_oidc.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Sequence
 
     from cognito_oidc import IdTokenClaims, TokenSet
-    from cognito_oidc.cli.console import Console
+    from cognito_oidc.cli.console import Console, Steps
     from cognito_oidc.cli.stage import Stage
     from cognito_oidc.emulator import JournalEntry
+
+E = TypeVar("E", bound=CognitoOidcError)
 
 CROWD: Final = 20  # calls that reach the API at once
 _OTHER_STATE: Final = "A" * 43
 _NOTES: Final = {
-    "response_type": "a code passes the browser, never a token",
-    "state": "comes back unchanged: the answer to this request",
-    "nonce": "comes back inside the ID token: made for this login",
-    "code_challenge": "hash of a secret that stays here (PKCE)",
+    "response_type": "no token ever passes the browser",
+    "state": "comes back with the answer",
+    "nonce": "comes back in the ID token",
+    "code_challenge": "hash of a secret kept here (PKCE)",
 }
 
 
@@ -67,30 +69,19 @@ async def tell(console: Console, *, patience: float | None = None, port: int = 0
     async with open_stage(console, patience=patience, port=port) as stage:
         console.say(
             f"A local Cognito listens on {stage.base_url}. It has a user pool with a person, Ann, and knows a web "
-            "application, the shop, that calls an API for orders. Lines with > are requests as the pool received them, "
-            "with its answer's status; *** is a secret.",
+            "application, the shop, that calls an API for orders. Lines with > are all the requests that the pool got, "
+            "below that address, each with the status of its answer; *** is a secret.",
             indent="",
         )
-        story = Story(stage, console)
-        steps = story.steps()
-        for number, (title, step) in enumerate(steps, 1):
-            console.step(number, title)
-            try:
-                await step()
-            except StepFailedError as error:
-                failure = error
-            except (CognitoOidcError, PersonError, httpx.HTTPError) as error:
-                failure = StepFailedError("the step ends well", expected="no error", came=_named(error))
-            else:
-                continue
-            console.failed(failure)
-            console.end(f"Step {number} of {len(steps)} did not hold.", good=False)
-            return False
-    requests, seconds = len(stage.aws.journal), time.monotonic() - began
-    console.end(
-        f"All {len(steps)} steps held: {console.held} checks, {requests} requests, {seconds:.1f} seconds.", good=True
-    )
-    return True
+        steps = Story(stage, console).steps()
+        good = await console.tell(steps, failures=(CognitoOidcError, PersonError, httpx.HTTPError))
+    if good:
+        requests, seconds = len(stage.aws.journal), time.monotonic() - began
+        console.end(
+            f"All {len(steps)} steps held: {console.held} checks, {requests} requests, {seconds:.1f} seconds.",
+            good=True,
+        )
+    return good
 
 
 class Story:
@@ -102,7 +93,6 @@ class Story:
         self._console = console
         self._check = console.check
         self._say = console.say
-        self._refused = console.refused
         self._client = stage.client(stage.shop)
         self._api = stage.verifier(stage.shop, stage.job)
         self._read = 0
@@ -111,7 +101,7 @@ class Story:
         self._tokens: TokenSet
         self._claims: IdTokenClaims
 
-    def steps(self) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
+    def steps(self) -> Steps:
         """Return each step's title and what it does, in order."""
         return (
             ("The addresses follow from Region, pool id and domain", self.addresses),
@@ -142,17 +132,18 @@ class Story:
             production.issuer,
             expected=self._stage.cognito.issuer,
         )
-        self._expect_requests()
+        self._expect_silence("nothing was sent")
 
     async def discovery(self) -> None:
         """Compare the computed addresses with the published ones."""
+        self._say("The pool publishes a document about itself, which must agree with what was computed.")
         found, computed = await self._client.discover(), self._stage.pool.metadata
         self._expect_requests("discovery")
-        names = ("issuer", "jwks_uri", "authorization_endpoint", "token_endpoint", "userinfo_endpoint")
-        for name in (*names, "revocation_endpoint", "end_session_endpoint"):
-            published = getattr(found, name)
-            if published != getattr(computed, name):
-                raise StepFailedError(name, expected=str(getattr(computed, name)), came=str(published))
+        endpoints = ("authorization", "token", "userinfo", "revocation", "end_session")
+        names = ("issuer", "jwks_uri", *(f"{each}_endpoint" for each in endpoints))
+        for name in names:
+            if getattr(found, name) != getattr(computed, name):
+                raise StepFailedError(name, expected=str(getattr(computed, name)), came=str(getattr(found, name)))
         self._check("issuer, key set and five endpoints are the computed ones", found, expected=computed)
         self._check(
             "it does not mention PKCE, which Cognito knows all the same: we always send it",
@@ -179,20 +170,24 @@ class Story:
         self._request = AuthorizationRequest.unseal(sealed, key)
         self._check("sealed for a cookie, nothing of it can be read", request.state in sealed, expected=False)
         self._check("and unsealed it is the same", self._request == request, expected=True)
-        self._expect_requests()
+        self._expect_silence("nothing was sent")
 
     async def sign_in(self) -> None:
         """Send Ann to the address."""
+        self._say("Only the pool sees her password.")
         [self._callback_url] = await self._stage.browser.visit(self._request.url, password_needed=True)
         requests = self._requests()
+        if not requests:
+            raise StepFailedError("the browser came to the pool", expected="a request", came="none")
         first, last = requests[0], requests[-1]
-        self._check("the pool took the request, and showed its login page", first.status, expected=302)
+        sent = dict(parse_qsl(urlsplit(self._request.url).query))
+        self._check("the pool got the parameters of step 3, all of them", dict(first.parameters), expected=sent)
         signed_in = (last.endpoint, last.method, last.status, last.parameters.get("username"))
         self._check("it accepted user name and password", signed_in, expected=("login", "POST", 302, USERNAME))
         address, _, query = self._callback_url.partition("?")
         self._check(f"the browser came back to {address}", address, expected=self._stage.callback_uri)
         self._check(
-            "with a code and the state, and no token", sorted(dict(parse_qsl(query))), expected=["code", "state"]
+            "with a code and the state, nothing else", sorted(dict(parse_qsl(query))), expected=["code", "state"]
         )
 
     async def callback(self) -> None:
@@ -204,18 +199,19 @@ class Story:
         self._check("the state is the one of step 3", came["state"] == self._request.state, expected=True)
         planted = f"{address}?{urlencode({**came, 'state': _OTHER_STATE})}"
         await self._refused(
-            "the same code under another state, as an attacker would plant it",
+            "the code under another state, as an attacker would plant it",
             self._client.exchange_code(planted, self._request),
             StateMismatchError,
         )
-        self._check("the planted code was not even sent", self._requests(), expected=[])
+        self._expect_silence("the planted code was not even sent")
 
     async def exchange(self) -> None:
         """Exchange the code and look at each check of the ID token."""
+        self._say("Who only has the code has nothing: it is taken with the shop's secret and the verifier of step 3.")
         self._tokens = tokens = await self._client.exchange_code(self._callback_url, self._request)
         sent = self._expect_requests("token", "jwks")[0].parameters
         self._check(
-            "the exchange proved who asks (client_secret) and who began (code_verifier)",
+            "client_secret proved who asks, code_verifier who began the login",
             {"client_secret", "code_verifier"} <= sent.keys(),
             expected=True,
         )
@@ -225,76 +221,82 @@ class Story:
         self._claims = claims
         stage, now = self._stage, time.time()
         header = _segment(tokens.id_token, 0)
-        self._check("signature: RS256", header["alg"], expected="RS256")
-        self._check("by a key of the pool's key set", header["kid"] in stage.published_kids(), expected=True)
+        self._say("What the ID token says, each claim checked:")
+        signed = (header["alg"], header["kid"] in stage.published_kids())
+        self._check("signature: RS256, by a key of the pool's key set", signed, expected=("RS256", True))
         self._check(f"iss: {stage.pool.issuer}", claims.iss, expected=f"{stage.base_url}/{POOL_ID}")
         self._check(f"aud: the shop, {claims.aud}", claims.aud, expected=stage.shop.client_id)
         self._check("token_use: an ID token", claims.raw["token_use"], expected="id")
         self._check(
-            f"iat and exp: good for {(claims.exp - now) / 60:.0f} minutes from now",
+            f"iat and exp: issued by now, good for {(claims.exp - now) / 60:.0f} minutes more",
             claims.iat <= now < claims.exp,
             expected=True,
         )
         self._check("nonce: the one of step 3", claims.nonce == self._request.nonce, expected=True)
         half = _base64url(sha256(tokens.access_token.encode()).digest()[:16])
-        self._check("at_hash: of the access token that came along", claims.at_hash == half, expected=True)
+        self._check("at_hash: the hash of the access token that came along", claims.at_hash == half, expected=True)
         self._check(f"sub: Ann, {claims.sub}", claims.sub, expected=stage.ann.sub)
         await self._refused(
-            "the same code a second time",
+            "the code, a second time",
             self._client.exchange_code(self._callback_url, self._request),
             InvalidGrantError,
+            sends=["token"],
         )
-        self._expect_requests("token")
 
     async def protect(self) -> None:
         """Be the API that is called with the access token."""
         token, stage = self._tokens.access_token, self._stage
-        self._say(f"The API knows the pool and which app clients may call. This call needs the scope {READ}.")
+        self._say(f"The API knows the pool, and which app clients may call it. This call needs the scope {READ}.")
         claims = await self._api.verify_access_token(token, required_scopes=(READ,))
         self._expect_requests("jwks")
         self._check(f"sub: Ann, {claims.sub}", claims.sub, expected=stage.ann.sub)
         self._check(f"client_id: the shop, {claims.client_id}", claims.client_id, expected=stage.shop.client_id)
-        self._check("aud: none, which is why client_id is what counts at Cognito", claims.aud, expected=None)
+        self._check("aud: none; Cognito's access tokens say client_id instead", claims.aud, expected=None)
         self._check(f"scope: {' '.join(claims.scopes)}", claims.scopes, expected=stage.shop.scopes)
-        await self._api.verify_access_token(token)
-        self._check("the next call verifies without any request", self._requests(), expected=[])
+        await self._api.verify_access_token(token, required_scopes=(READ,))
+        self._expect_silence("the next call verifies without any request")
         error = await self._refused(
-            f"a call that needs {WRITE}",
+            f"the call that needs {WRITE}",
             self._api.verify_access_token(token, required_scopes=(WRITE,)),
             InsufficientScopeError,
         )
-        self._check("which an API answers with 403, not 401", error.http_status, expected=403)
+        self._check("that is HTTP 403: the token is good, its scopes do not suffice", error.http_status, expected=403)
 
     async def userinfo(self) -> None:
         """Ask for the person's attributes."""
+        self._say("The access token also opens the pool's own page about its person.")
         info = await self._client.userinfo(self._tokens)
         [request] = self._expect_requests("userinfo")
+        wire = json.dumps(info.raw["email_verified"])
         self._console.rows(
-            {"sub": info.sub, "name": str(info.name), "email": str(info.email)}
-            | {"email_verified": f"{json.dumps(info.raw['email_verified'])} on the wire"}
+            {
+                "sub": info.sub,
+                "name": str(info.name),
+                "email": str(info.email),
+                "email_verified": f"{info.email_verified} (it came as the text {wire})",
+            }
         )
-        self._check("the token went in a header: the address has no parameters", dict(request.parameters), expected={})
-        self._check("sub is the ID token's: the answer is about the same person", info.sub, expected=self._claims.sub)
-        self._check('email_verified is True, not the string "true"', info.email_verified, expected=True)
+        self._check("the token went in a header, not in the address", dict(request.parameters), expected={})
+        self._check("sub is the ID token's: this is about the same person", info.sub, expected=self._claims.sub)
+        self._check("email_verified is a boolean: Cognito sends text here", info.email_verified, expected=True)
         await self._refused(
-            "an answer about anybody else",
+            "an answer about another person than expected",
             self._client.userinfo(self._tokens.access_token, expected_sub=self._stage.shop.client_id),
             ProtocolError,
+            sends=["userinfo"],
         )
-        self._expect_requests("userinfo")
 
     async def refresh(self) -> None:
         """Get the next tokens without the person."""
+        self._say("Access tokens live for an hour. The refresh token gets the next one without Ann.")
         old, new = self._tokens, await self._client.refresh(self._tokens)
         [request] = self._expect_requests("token")
         self._tokens = new
         claims = await self._api.verify_access_token(new.access_token)
         self._check("grant_type: refresh_token", request.parameters.get("grant_type"), expected="refresh_token")
         self._check("the access token is a new one", new.access_token == old.access_token, expected=False)
-        self._check("the refresh token stays: none came back", new.refresh_token == old.refresh_token, expected=True)
-        self._check(
-            "sub is the same, in the new ID token too", new.claims and new.claims.sub, expected=self._claims.sub
-        )
+        self._check("the refresh token stays: no new one came", new.refresh_token == old.refresh_token, expected=True)
+        self._check("sub is the same in the new ID token", new.claims and new.claims.sub, expected=self._claims.sub)
         self._check("auth_time still says when Ann signed in", claims.auth_time, expected=self._claims.auth_time)
 
     async def rotate(self) -> None:
@@ -303,21 +305,22 @@ class Story:
         self._stage.cognito.rotate_keys()
         self._tokens = await self._client.refresh(self._tokens)
         new = self._tokens.access_token
-        self._say("The next refresh brings tokens signed with keys nobody has seen:")
+        self._say("The next refresh brings tokens of new keys, which the shop fetches:")
         self._expect_requests("token", "jwks")
         kids = [_segment(token, 0)["kid"] for token in (old, new)]
         self._check("the access token's kid changed", kids[0] == kids[1], expected=False)
-        self._say(f"The API still has the old keys when {CROWD} calls with the new token reach it at once:")
+        self._say(f"The API has only the old keys when {CROWD} calls with the new token reach it at once:")
         answers = await asyncio.gather(*(self._api.verify_access_token(new) for _ in range(CROWD)))
         self._expect_requests("jwks")
         accepted = sum(claims.sub == self._claims.sub for claims in answers)
         self._check(f"all {CROWD} are accepted, after exactly one fetch", accepted, expected=CROWD)
         await self._api.verify_access_token(old)
-        self._check("the token of before is still good, without a fetch", self._requests(), expected=[])
+        self._expect_silence("the token of before is still good, without a fetch")
 
     async def machine(self) -> None:
         """Get a token by client credentials."""
         job = self._stage.job
+        self._say("A nightly job has no browser: it asks with its own id and secret (client credentials).")
         tokens = await self._stage.client(job).client_credentials(scopes=(READ,))
         [request] = self._expect_requests("token")
         claims = await self._api.verify_access_token(tokens.access_token, required_scopes=(READ,))
@@ -340,48 +343,60 @@ class Story:
         claims = _segment(self._tokens.access_token, 1)
         claims["scope"] = f"{claims['scope']} {WRITE}"
         forged = f"{header}.{_base64url(json.dumps(claims).encode())}.{signature}"
-        await self._refused("the forged token", self._api.verify_access_token(forged), InvalidSignatureError)
-        self._say("Another machine of the same pool gets a token, which is good in itself:")
+        attempt = self._api.verify_access_token(forged)
+        await self._refused("the forged token", attempt, InvalidSignatureError, explain=True)
+        self._say("Another app client of the same pool, reports, gets a token:")
         reports = self._stage.reports
         foreign = (await self._stage.client(reports).client_credentials()).access_token
         self._expect_requests("token")
-        await self._stage.verifier(reports).verify_access_token(foreign, required_scopes=(READ,))
+        claims_of_reports = await self._stage.verifier(reports).verify_access_token(foreign, required_scopes=(READ,))
         self._expect_requests("jwks")
-        self._check("a verifier that accepts this app client takes it", True, expected=True)
-        error = await self._refused(
-            "the API, which does not", self._api.verify_access_token(foreign), InvalidClaimError
+        self._check(
+            "it is good in itself: a verifier for reports accepts it",
+            claims_of_reports.client_id,
+            expected=reports.client_id,
         )
+        attempt = self._api.verify_access_token(foreign)
+        error = await self._refused("the token of reports, at this API", attempt, InvalidClaimError, explain=True)
         self._check("because of its client_id", error.claim, expected="client_id")
-        self._check("neither made the API fetch anything", self._requests(), expected=[])
+        self._expect_silence("for neither did the API send anything")
 
     async def revoke(self) -> None:
         """End the sign-in at the pool."""
+        self._say("The pool forgets this sign-in: its refresh token and every token that came of it.")
         await self._client.revoke(self._tokens)
         [request] = self._expect_requests("revoke")
         self._check(
-            "the secret went in a header, as AWS documents it", dict(request.parameters), expected={"token": "***"}
+            "the client secret went in a header, the only documented way",
+            dict(request.parameters),
+            expected={"token": "***"},
         )
-        await self._refused("the refresh token", self._client.refresh(self._tokens), InvalidGrantError)
-        await self._refused("the access token at userInfo", self._client.userinfo(self._tokens), OAuthError)
-        self._expect_requests("token", "userinfo")
+        refresh, userinfo = self._client.refresh(self._tokens), self._client.userinfo(self._tokens)
+        await self._refused("the refresh token", refresh, InvalidGrantError, sends=["token"], explain=True)
+        await self._refused("the access token at userInfo", userinfo, OAuthError, sends=["userinfo"])
         await self._api.verify_access_token(self._tokens.access_token)
-        self._check("the API, which asks nobody, accepts it until it expires", self._requests(), expected=[])
+        self._expect_silence("the API, which asks nobody, takes it until it expires")
         await self._client.revoke(self._tokens)
-        self._expect_requests("revoke")
+        [again] = self._expect_requests("revoke")
+        self._check("revoking once more changes nothing", again.status, expected=200)
 
     async def logout(self) -> None:
         """End the browser's session, and prove that it is gone."""
         self._say(
-            "Revocation leaves the browser alone: a request with prompt=none still gets a code without asking Ann."
+            "The browser is still signed in. The shop asks with prompt=none (show no page), logs out, and asks again:"
         )
         before, after = (self._client.authorization_request(prompt="none") for _ in range(2))
         logout_url = self._client.logout_url(self._stage.goodbye_uri)
         silent, goodbye, refused = await self._stage.browser.visit(before.url, logout_url, after.url)
         self._expect_requests("authorize", "logout", "authorize")
-        self._check("before the logout: a code", "code" in dict(parse_qsl(urlsplit(silent).query)), expected=True)
-        self._check(f"the logout leads to {goodbye}", goodbye, expected=self._stage.goodbye_uri)
+        self._check(
+            "before the logout, a code comes without a question",
+            "code" in dict(parse_qsl(urlsplit(silent).query)),
+            expected=True,
+        )
+        self._check(f"the logout leads back to {goodbye}", goodbye, expected=self._stage.goodbye_uri)
         error = await self._refused(
-            "after the logout, the same request",
+            "the same after the logout",
             self._client.exchange_code(refused, after),
             AuthorizationDeniedError,
         )
@@ -395,19 +410,39 @@ class Story:
         ]
         self._read = len(journal)
         for entry in arrived:
-            self._console.request(entry.method, self._stage.address(entry), shown_parameters(entry), entry.status)
+            self._console.request(entry.method, self._stage.path(entry), shown_parameters(entry), entry.status)
         return arrived
 
     def _expect_requests(self, *endpoints: str) -> list[JournalEntry]:
         """Show what arrived since the last time: requests to these endpoints and no other."""
         arrived = self._requests()
-        what = "that is all that was sent" if endpoints else "nothing was sent"
-        self._check(what, tuple(entry.endpoint for entry in arrived), expected=endpoints)
+        came = [entry.endpoint for entry in arrived]
+        if came != [*endpoints]:
+            raise StepFailedError("what was sent", expected=_listed(endpoints), came=_listed(came))
         return arrived
 
+    async def _refused(
+        self, what: str, attempt: Awaitable[object], kind: type[E], *, sends: Sequence[str] = (), explain: bool = False
+    ) -> E:
+        """Check that something is refused in this way, after these requests, and return the error."""
+        try:
+            await attempt
+        except kind as refusal:
+            error = refusal
+        else:
+            raise StepFailedError(f"refused: {what}", expected=kind.__name__, came="it was accepted")
+        self._expect_requests(*sends)
+        self._check(f"refused: {what}", type(error).__name__, expected=kind.__name__)
+        self._console.error(error, explain=explain)
+        return error
 
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    def _expect_silence(self, what: str) -> None:
+        """Check that nothing arrived since the last time."""
+        self._check(what, [entry.endpoint for entry in self._requests()], expected=[])
+
+
+def _listed(endpoints: Sequence[str]) -> str:
+    return ", ".join(endpoints) or "no request"
 
 
 def _base64url(value: bytes) -> str:
