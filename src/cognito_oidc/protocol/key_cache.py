@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.jwks import KeySet, VerificationKey
 
 _NEVER: Final = float("-inf")
+_GREATEST: Final = 10**12  # far more than anybody waits, and far less than what floats lose seconds at
 
 
 class CachePolicy(Frozen):
@@ -98,7 +99,7 @@ class CachePolicy(Frozen):
         """Keep the numbers.
 
         Raises:
-            ConfigurationError: One is negative or no number, or the ages are not in order.
+            ConfigurationError: One is negative, endless or no number, or the ages are not in order.
         """
         self._set(
             soft_after=soft_after,
@@ -117,8 +118,8 @@ class CachePolicy(Frozen):
             backoff_cold=backoff_cold,
         )
         for name, value in self._fields().items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-                msg = f"CachePolicy: {name} is {value!r:.40}, expected a number of 0 or more."
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _GREATEST:
+                msg = f"CachePolicy: {name} is {value!r:.40}, expected a number from 0 to {_GREATEST}."
                 raise ConfigurationError(msg)
         if not soft_after <= hard_after <= dead_after or not soft_min <= soft_max or not 0 <= jitter < 1:
             msg = "CachePolicy: expected soft_after <= hard_after <= dead_after, soft_min <= soft_max and jitter < 1."
@@ -266,6 +267,7 @@ def keys_loaded(
         soft_after = policy.soft_after * (1 + policy.jitter * (2 * chance - 1))
     else:
         soft_after = min(max(max_age, policy.soft_min), policy.soft_max)
+    soft_after = min(soft_after, policy.hard_after)
     return state._replace(
         key_set=state.key_set if key_set is None else key_set,
         loaded_at=now,
