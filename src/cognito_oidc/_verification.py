@@ -7,6 +7,7 @@ process that is given its keys pays for nothing else.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from cognito_oidc._event_sink import EventSink
@@ -159,13 +160,11 @@ class VerifierCore:
         """Return what a call asks of the token."""
         if resource is None and not (required_scopes or any_of_scopes or required_groups or any_of_groups):
             return self._wanted
-        return Requirements(
-            _names(required_scopes, "required_scopes"),
-            _names(any_of_scopes, "any_of_scopes"),
-            _names(required_groups, "required_groups"),
-            _names(any_of_groups, "any_of_groups"),
-            self._wanted.resource if resource is None else resource,
-        )
+        if resource is None:
+            resource = self._wanted.resource
+        if type(required_scopes) is type(any_of_scopes) is type(required_groups) is type(any_of_groups) is tuple:
+            return _remembered_requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
+        return _requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
 
     def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending[AccessTokenClaims]:
         """Judge an access token; return what is left to do where its key is not at hand."""
@@ -362,6 +361,26 @@ class VerifierCore:
         memory[self._digest(signing_input).digest()] = entry
         while len(memory) > self._memory_size:
             memory.pop(next(iter(memory)), None)
+
+
+def _requirements(
+    required_scopes: Iterable[str],
+    any_of_scopes: Iterable[str],
+    required_groups: Iterable[str],
+    any_of_groups: Iterable[str],
+    resource: str | None,
+) -> Requirements:
+    return Requirements(
+        _names(required_scopes, "required_scopes"),
+        _names(any_of_scopes, "any_of_scopes"),
+        _names(required_groups, "required_groups"),
+        _names(any_of_groups, "any_of_groups"),
+        resource,
+    )
+
+
+# A route asks the same of every token. Only tuples are remembered: what else is hashable may change.
+_remembered_requirements = lru_cache(maxsize=128)(_requirements)
 
 
 def _names(values: Iterable[str], what: str) -> tuple[str, ...]:

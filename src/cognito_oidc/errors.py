@@ -38,6 +38,31 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Literal
 
+__all__ = [
+    "AuthorizationDeniedError",
+    "CallbackError",
+    "CognitoOidcError",
+    "ConfigurationError",
+    "ExpiredTokenError",
+    "InsufficientScopeError",
+    "InvalidClaimError",
+    "InvalidClientError",
+    "InvalidGrantError",
+    "InvalidSignatureError",
+    "KeysNotLoadedError",
+    "KeysUnavailableError",
+    "LoginRequiredError",
+    "MalformedTokenError",
+    "OAuthError",
+    "ProtocolError",
+    "RateLimitedError",
+    "StateMismatchError",
+    "StoreError",
+    "TokenVerificationError",
+    "TransportError",
+    "UnknownKeyError",
+]
+
 _MAX_SERVER_TEXT = 200
 _MAX_ERROR_CODE = 60
 # Patterns are compiled at their first use, by re's own cache: this module is on the verification path.

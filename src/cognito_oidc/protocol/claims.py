@@ -17,7 +17,7 @@ from cognito_oidc.protocol.encoding import MAX_DEPTH
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from cognito_oidc.protocol.typed_claims import TokenClaims
 
@@ -215,15 +215,21 @@ def check_requirements(claims: TokenClaims, wanted: Requirements) -> None:
         _check_members("cognito:groups", claims.groups, wanted.all_groups, wanted.any_group)
 
 
-def _check_members(claim: str, held: Iterable[str], every: tuple[str, ...], some: tuple[str, ...]) -> None:
-    have = frozenset(held)
-    what = "scope" if claim == "scope" else "group"
-    if missing := [one for one in every if one not in have]:
-        msg = f"The token lacks the {what} {', '.join(missing)}."
-        raise InsufficientScopeError(msg, claim=claim, expected=" ".join(every), actual=shown(" ".join(sorted(have))))
-    if some and have.isdisjoint(some):
-        msg = f"The token has none of the {what}s {', '.join(some)}."
-        raise InsufficientScopeError(msg, claim=claim, expected=" ".join(some), actual=shown(" ".join(sorted(have))))
+def _check_members(claim: str, held: Sequence[str], every: tuple[str, ...], some: tuple[str, ...]) -> None:
+    for one in every:
+        if one not in held:
+            raise _insufficient(claim, held, f"lacks {', '.join(one for one in every if one not in held)}", every)
+    for one in some:
+        if one in held:
+            return
+    if some:
+        raise _insufficient(claim, held, f"has none of {', '.join(some)}", some)
+
+
+def _insufficient(claim: str, held: Sequence[str], problem: str, wanted: tuple[str, ...]) -> InsufficientScopeError:
+    what = "scopes" if claim == "scope" else "groups"
+    msg = f"The token {problem} among its {what}."
+    return InsufficientScopeError(msg, claim=claim, expected=" ".join(wanted), actual=shown(" ".join(held)))
 
 
 # Tokens of one app client have the same members of the same types: what follows from these alone is remembered. Bounded;
