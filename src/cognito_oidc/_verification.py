@@ -7,6 +7,8 @@ process that is given its keys pays for nothing else.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
@@ -142,7 +144,7 @@ class VerifierCore:
         # Which issuer's keys a header text was last verified with, so that a signature is judged before anything else.
         self._by_header: dict[bytes, IssuerKeys] = {}
         self._given = jwks
-        self._memory: dict[bytes, _Remembered] = {}
+        self._memory: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._memory_size = int(_checked_number(verified_cache_size, "verified_cache_size"))
         if self._memory_size:
             from hashlib import sha256  # noqa: PLC0415 - 2.4 ms that only the memory needs
@@ -348,7 +350,10 @@ class VerifierCore:
         if not entry.keys.is_fresh(entry.epoch, now):
             self._memory.clear()  # the key set changed, or is no longer fresh
             return None
-        self._memory[digest] = self._memory.pop(digest, entry)  # the last used stands last
+        try:
+            self._memory.move_to_end(digest)
+        except KeyError:  # another thread has just cleared the memory
+            return None
         try:
             check_again(entry.payload, entry.claims, now, self._leeway, wanted)
         except TokenVerificationError as error:
@@ -359,8 +364,9 @@ class VerifierCore:
     def _remember(self, signing_input: bytes, entry: _Remembered) -> None:
         memory = self._memory
         memory[self._digest(signing_input).digest()] = entry
-        while len(memory) > self._memory_size:
-            memory.pop(next(iter(memory)), None)
+        with suppress(KeyError):  # another thread has just cleared the memory
+            while len(memory) > self._memory_size:
+                memory.popitem(last=False)
 
 
 def _requirements(
