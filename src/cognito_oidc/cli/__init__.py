@@ -49,13 +49,13 @@ class _Commands(click.Group):
 @click.version_option(package_name="cognito-oidc")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    r"""Amazon Cognito user pools as an OpenID Connect provider.
+    """Amazon Cognito user pools as an OpenID Connect provider.
 
     \b
     To see what the library does, without AWS and without an account:
       cognito-oidc demo
 
     Output is coloured on a terminal only, and never with NO_COLOR set.
-    """
+    """  # noqa: D301 - \b is click's, for lines that stay as they are
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         ctx.color = False

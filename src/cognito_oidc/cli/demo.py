@@ -14,16 +14,16 @@ from cognito_oidc.cli.console import Console, MisconfiguredError
 
 _NEEDED: Final = ("jinja2", "starlette", "uvicorn")  # the extra `emulator`
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
-_PATIENCE: Final = 300.0  # seconds; Cognito's own login pages give up after five minutes too
+_PATIENCE: Final = 300  # seconds; Cognito's own login pages give up after five minutes too
 
 
 @click.command()
 @click.option("--browser", is_flag=True, help="Let a real person sign in, in the system's browser.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=1),
+    type=click.IntRange(1, 3600),
     default=_PATIENCE,
-    show_default="300",
+    show_default=True,
     metavar="SECONDS",
     help="How long --browser waits for the person.",
 )
@@ -36,8 +36,8 @@ _PATIENCE: Final = 300.0  # seconds; Cognito's own login pages give up after fiv
     help="Where the local Cognito listens, on 127.0.0.1.",
 )
 @click.pass_context
-def demo(ctx: click.Context, *, browser: bool, timeout: float, port: int) -> None:
-    r"""Sign a person in at a local Cognito, and show every step.
+def demo(ctx: click.Context, *, browser: bool, timeout: int, port: int) -> None:
+    """Sign a person in at a local Cognito, and show every step.
 
     Starts a user pool on this machine, then runs the whole of OpenID Connect against it over real HTTP: the login with
     PKCE, tokens verified and refreshed, keys rotated, forged and foreign tokens refused, a machine token, revocation
@@ -55,7 +55,7 @@ def demo(ctx: click.Context, *, browser: bool, timeout: float, port: int) -> Non
       1  a step did not: it says what was expected and what came
       2  the command was used wrongly
       6  the port cannot be used, or something is not installed
-    """
+    """  # noqa: D301 - \b is click's, for lines that stay as they are
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         what = " and ".join(missing)

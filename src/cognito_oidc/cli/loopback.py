@@ -139,15 +139,15 @@ class LoopbackListener:
         path, _, query = (target or "").partition("?")
         if path == _DONE_PATH and self._page_owed:
             self._page_shown.set()
-            return _response("200 OK", f"<!doctype html><title>Done</title><h1>{escape(self._message)}</h1>")
+            return _response("200 OK", self._message)
         for expected in self._expected:
             if target is not None and expected.fits(path, query):
                 expected.arrival.set_result(f"{self.origin}{target}")
                 self._message = expected.message
                 self._page_owed = expected.location == _DONE_PATH
                 self._page_shown.clear()
-                return _response("303 See Other", "", f"Location: {expected.location}")
-        return _response("404 Not Found", "<!doctype html><title>Not found</title><h1>Not found</h1>")
+                return _response("303 See Other", "Go on.", f"Location: {expected.location}")
+        return _response("404 Not Found", "There is nothing here.")
 
     def _target(self, head: str) -> str | None:
         """Return the path and query of a GET for this very host, or None."""
@@ -160,7 +160,11 @@ class LoopbackListener:
         return words[1] if words[1].startswith("/") and words[1].isascii() else None
 
 
-def _response(status: str, page: str, *headers: str) -> bytes:
+def _response(status: str, text: str, *headers: str) -> bytes:
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>cognito-oidc</title><h1>{escape(text)}</h1></html>\n"
+    )
     body = page.encode()
     lines = (f"HTTP/1.1 {status}", *_HEADERS, *headers, f"Content-Length: {len(body)}", "", "")
     return "\r\n".join(lines).encode() + body

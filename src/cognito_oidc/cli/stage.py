@@ -102,11 +102,13 @@ class SystemBrowser:
             "You are signed in: the rest happens in the terminal." if password_needed else "Done: close this page."
         )
         arrivals = [self._expect(each, then, message) for each, then in zip(addresses, following, strict=True)]
-        self._console.say("Opening this address; if no browser appears, open it yourself on this machine:")
+        if open_system_browser(addresses[0]):
+            self._console.say("Your browser opens this address. If it does not, open it yourself, on this machine:")
+        else:
+            self._console.say("Open this address in a browser on this machine:")
         self._console.verbatim(addresses[0])
         if password_needed:
             self._console.say(f"Sign in as {USERNAME} with the password {self._password}")
-        open_system_browser(addresses[0])
         try:
             async with asyncio.timeout(self._patience):
                 return [await arrival for arrival in arrivals]
@@ -121,12 +123,13 @@ class SystemBrowser:
         return self._listener.expect(urlsplit(target[0]).path, state=state, message=message, then=then)
 
 
-def open_system_browser(address: str) -> None:
-    """Open an address in the system's browser, where there is one to be seen; never wait for it."""
-    seen = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in seen):
-        return  # a text browser would take this very terminal
+def open_system_browser(address: str) -> bool:
+    """Open an address in the system's browser, without waiting for it, and return whether there seems to be one."""
+    visible = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in visible):
+        return False  # a text browser would take this very terminal
     threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -371,9 +371,10 @@ class Story:
             dict(request.parameters),
             expected={"token": "***"},
         )
-        refresh, userinfo = self._client.refresh(self._tokens), self._client.userinfo(self._tokens)
-        await self._refused("the refresh token", refresh, InvalidGrantError, sends=["token"], explain=True)
-        await self._refused("the access token at userInfo", userinfo, OAuthError, sends=["userinfo"])
+        attempt = self._client.refresh(self._tokens)
+        await self._refused("the refresh token", attempt, InvalidGrantError, sends=["token"], explain=True)
+        asked = self._client.userinfo(self._tokens)
+        await self._refused("the access token at userInfo", asked, OAuthError, sends=["userinfo"])
         await self._api.verify_access_token(self._tokens.access_token)
         self._expect_silence("the API, which asks nobody, takes it until it expires")
         await self._client.revoke(self._tokens)

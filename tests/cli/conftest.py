@@ -1,0 +1,39 @@
+"""Keys that are made once per session, and the command run in this process."""
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+
+from cognito_oidc.cli import cli
+from cognito_oidc.emulator import tokens
+
+_KEYS: list[RSAPrivateKey] = []
+
+
+@pytest.fixture(autouse=True)
+def keys_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand out the same keys to every test, a different one to every call."""
+    position = count()
+
+    def next_key(*, public_exponent: int, key_size: int) -> RSAPrivateKey:
+        index = next(position)
+        while len(_KEYS) <= index:
+            _KEYS.append(generate_private_key(public_exponent=public_exponent, key_size=key_size))
+        return _KEYS[index]
+
+    monkeypatch.setattr(tokens, "generate_private_key", next_key)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Return what runs `cognito-oidc` with some arguments, on a machine without a browser."""
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+    def invoke(*arguments: str, color: bool = False) -> Result:
+        return CliRunner().invoke(cli, arguments, prog_name="cognito-oidc", color=color)
+
+    return invoke
