@@ -122,21 +122,20 @@ class Console:
         if came != expected:
             raise StepFailedError(what, expected=_shown(expected), came=_shown(came))
         self.held += 1
-        first = f"{_INDENT}ok  "
-        text = _wrapped(what, " " * len(first))
-        click.echo(_INDENT + click.style("ok", fg="green") + text[len(_INDENT) + 2 :])
+        text = _wrapped(what, _INDENT, first=f"{_INDENT}ok  ")
+        click.echo(text.replace("ok", click.style("ok", fg="green"), 1))
 
     def error(self, error: CognitoOidcError, *, explain: bool = False) -> None:
         """Show an error of ours, on request with what probably caused it."""
         self.say(f"{type(error).__name__}: {error}", indent=_INDENT * 2)
         for cause in error.explain() if explain else ():
-            self.say(f"- {cause}", indent=_INDENT * 2)
+            click.echo(_wrapped(cause, _INDENT * 2, first=f"{_INDENT * 2}- "))
 
     def failed(self, error: StepFailedError) -> None:
         """Show what did not hold."""
         click.echo(f"{_INDENT}{click.style('FAILED', fg='red', bold=True)}  {error.what}")
         for name, value in (("expected", error.expected), ("came", error.came)):
-            click.echo(_wrapped(f"{name:8}  {value}", _INDENT * 2))
+            click.echo(_wrapped(value, _INDENT * 2, first=f"{_INDENT * 2}{name:8}  "))
 
     def end(self, text: str, *, good: bool) -> None:
         """Write the last line."""
@@ -153,8 +152,12 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _wrapped(text: str, indent: str) -> str:
-    hanging = indent + "  " if text.startswith("- ") else indent
+def _wrapped(text: str, indent: str, *, first: str | None = None) -> str:
     return textwrap.fill(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
+        text,
+        _WIDTH,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent if first is None else " " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
