@@ -2,7 +2,10 @@
 
 A block marked `python` runs as it stands, the blocks of one page after each other in one namespace. One that awaits
 defines a coroutine function and ends with `asyncio.run(main())`, as the reader's own program would. A block that cannot
-run on its own stands after a comment `<!--- skip: next -->`, or is marked with another language.
+run on its own stands after a comment that says why, `<!-- skip: next "reason" -->`, or is marked with another language.
+
+What the program of a page talks to, a user pool and a browser, is in `tests/backstage.py`. What it is to be held
+against stands in a comment that the page does not show, `<!-- invisible-code-block: python ... -->`.
 """
 
 from sybil import Sybil
@@ -10,7 +13,14 @@ from sybil.document import PythonDocStringDocument
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
-pages = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], patterns=["*.md"])
+from tests.backstage import close_backstage, open_backstage
+
+pages = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["*.md"],
+    setup=open_backstage,
+    teardown=close_backstage,
+)
 docstrings = Sybil(
     parsers=[DocTestParser()],
     path="src/cognito_oidc",
