@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
+from cognito_oidc.errors import CognitoOidcError
 from cognito_oidc.protocol.wire import HttpResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 JSON: Final = "application/json;charset=UTF-8"
 HTML: Final = "text/html; charset=utf-8"
@@ -22,38 +26,46 @@ def answer(body: object = b"", *, status: int = 200, content_type: str | None = 
     return HttpResponse(status=status, headers={**kind, **named}, body=content)
 
 
+def outcome(call: Callable[[], object]) -> object:
+    """Return what a call gives: its value, or the error of ours that it raises. Any other error stays one."""
+    try:
+        return call()
+    except CognitoOidcError as error:
+        return error
+
+
+def _containers(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+
+
 def json_values() -> st.SearchStrategy[object]:
     """Any JSON value, small."""
-    scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-    return st.recursive(
-        scalars,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-        max_leaves=12,
-    )
+    numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    return st.recursive(st.none() | st.booleans() | numbers | st.text(), _containers, max_leaves=12)
 
 
 def anything() -> st.SearchStrategy[object]:
-    """What a careless caller could pass: JSON, bytes, texts with lone surrogates, huge numbers, objects, sets, types."""
-    odd = st.sampled_from([
-        float("nan"), float("inf"), -0.0, 10**5000, b"", b"\xff", bytearray(b"x"), "\ud800", "\x00", "\u202e", "a" * 70_000,
-        (), set(), frozenset({"a"}), {1: 2}, {"code": None}, [("code",)], [[]], object(), object, Ellipsis, print, 1j,
-    ])  # fmt: skip
+    """What a careless caller could pass: JSON, bytes, lone surrogates, huge numbers, objects, sets, types."""
+    odd: list[object] = [float("nan"), float("inf"), -0.0, 10**5000, 1j, b"", b"\xff", bytearray(b"x")]
+    odd += ["\ud800", "\x00", "\u202e", "a" * 70_000, (), set(), frozenset({"a"}), {1: 2}, {"code": None}]
+    odd += [[("code",)], [[]], object(), object, Ellipsis, print]
     text = st.text(st.characters(), max_size=40)
-    pairs = st.lists(st.tuples(text, text), max_size=4)
-    return st.one_of(odd, json_values(), st.binary(max_size=40), text, pairs, st.dictionaries(text, text, max_size=4))
+    pairs = st.lists(st.tuples(text, text), max_size=4) | st.dictionaries(text, text, max_size=4)
+    return st.one_of(st.sampled_from(odd), json_values(), st.binary(max_size=40), text, pairs)
 
 
 def answers() -> st.SearchStrategy[HttpResponse]:
     """Any answer: any status, any of the content types that matter, JSON or any bytes."""
-    bodies = st.one_of(st.binary(max_size=80), json_values().map(lambda value: json.dumps(value).encode()))
-    kinds = st.sampled_from([JSON, HTML, "application/problem+json", "", "\x00", "application/json, text/html"])
-    names = st.sampled_from(["www-authenticate", "retry-after", "x-amz-cognito-request-id", "x-other"])
     return st.builds(
-        lambda status, kind, headers, body: HttpResponse(
-            status=status, headers={**headers, "content-type": kind}, body=body
+        HttpResponse,
+        status=st.sampled_from([200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 405, 429, 500, 503]),
+        headers=st.fixed_dictionaries(
+            {"content-type": st.sampled_from([JSON, HTML, "application/problem+json", "", "\x00", "a/json, b/c"])},
+            optional={
+                "www-authenticate": st.text(max_size=40) | st.just('error="invalid_token"'),
+                "retry-after": st.text(max_size=40) | st.just("5"),
+                "x-amz-cognito-request-id": st.text(max_size=40) | st.just(REQUEST_ID),
+            },
         ),
-        st.sampled_from([200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 405, 429, 500, 503]),
-        kinds,
-        st.dictionaries(names, st.text(max_size=40), max_size=3),
-        bodies,
+        body=st.binary(max_size=80) | json_values().map(lambda value: json.dumps(value).encode()),
     )

@@ -83,7 +83,7 @@ def derive_code_challenge(code_verifier: str) -> str:
 
     Source: RFC 7636 section 4.2.
     """
-    if re.fullmatch(_CODE_VERIFIER, code_verifier) is None:
+    if not isinstance(code_verifier, str) or re.fullmatch(_CODE_VERIFIER, code_verifier) is None:
         msg = "code_verifier: expected 43 to 128 letters, digits, '-', '.', '_' or '~'."
         raise ConfigurationError(msg)
     return _base64url(sha256(code_verifier.encode("ascii")).digest())
@@ -417,7 +417,8 @@ def _check_prompt(prompt: str | Iterable[str]) -> str:
 
 def _one_of(value: str, allowed: tuple[str, ...], *, what: str) -> str:
     if value not in allowed:
-        near = difflib.get_close_matches(value, allowed, n=1) if isinstance(value, str) else ()
+        # Half of the letters: 'pt' is near enough to 'pt-BR', and 'en-US' to 'en'.
+        near = difflib.get_close_matches(value, allowed, n=1, cutoff=0.5) if isinstance(value, str) else ()
         hint = f" Did you mean {near[0]!r}?" if near else ""
         msg = f"{what} {shown(value)}: expected one of {', '.join(allowed)}.{hint}"
         raise ConfigurationError(msg)
