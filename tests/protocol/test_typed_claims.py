@@ -417,7 +417,8 @@ WRAPS = [pytest.param(lambda inner: [inner], id="arrays"), pytest.param(lambda i
 
 def wrapped(wrap: Callable[[object], object], levels: int) -> object:
     """Return a number in so many containers."""
-    return reduce(lambda value, _: wrap(value), range(levels), 1)
+    start: object = 1
+    return reduce(lambda value, _: wrap(value), range(levels), start)
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
