@@ -359,7 +359,7 @@ class Story:
         attempt = self._api.verify_access_token(foreign)
         error = await self._refused("the token of reports, at this API", attempt, InvalidClaimError, explain=True)
         self._check("because of its client_id", error.claim, expected="client_id")
-        self._expect_silence("for neither did the API send anything")
+        self._expect_silence("the API sent nothing for either of them")
 
     async def revoke(self) -> None:
         """End the sign-in at the pool."""
