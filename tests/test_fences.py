@@ -69,9 +69,9 @@ def test_rings_0_and_1_are_pure(path: Path) -> None:
     assert forbidden_imports(path.read_text(encoding="utf-8"), IMPURE) == set()
 
 
-@pytest.mark.parametrize("path", files_of(tuple(name for name in BASE if name != "_transport.py")), ids=relative)
+@pytest.mark.parametrize("path", files_of(tuple(name for name in BASE if name != "_shield.py")), ids=relative)
 def test_base_package_runs_over_any_event_loop(path: Path) -> None:
-    """Rings 0 to 2 wait by anyio; the transport alone knows asyncio too, as anyio does not shield `task.cancel()`."""
+    """Rings 0 to 2 wait by anyio; the shield alone knows asyncio too, as anyio does not shield `task.cancel()`."""
     assert forbidden_imports(path.read_text(encoding="utf-8"), {"asyncio", "trio"}) == set()
 
 

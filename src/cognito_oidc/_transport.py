@@ -9,30 +9,31 @@ asked for its class, and its exceptions are told apart by their names.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import contextvars
+import functools
+import threading
 import time
-import zlib
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, cast
 
 import anyio
 import anyio.lowlevel
-import sniffio
 import stamina
 
-from cognito_oidc.errors import ConfigurationError, ProtocolError, TransportError
+from cognito_oidc._answer import AnswerBody
+from cognito_oidc._shield import run_shielded
+from cognito_oidc.errors import CognitoOidcError, ConfigurationError, TransportError
 from cognito_oidc.protocol.oauth_errors import parse_retry_after
-from cognito_oidc.protocol.wire import Endpoint, HttpResponse
+from cognito_oidc.protocol.wire import Endpoint
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 
     import httpx
 
-    from cognito_oidc.protocol.wire import HttpRequest
-
-T = TypeVar("T")
+    from cognito_oidc._answer import ForeignResponse
+    from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
 
 
 class Limits(NamedTuple):
@@ -54,6 +55,7 @@ class Limits(NamedTuple):
 
 
 LIMITS: Final[Mapping[Endpoint, Limits]] = {
+    Endpoint.AUTHORIZATION: Limits(),
     Endpoint.DISCOVERY: Limits(),
     Endpoint.JWKS: Limits(connect=2.0, read=3.0, total=5.0, body=64 * 1024, attempts=2),
     Endpoint.TOKEN: Limits(body=256 * 1024),
@@ -61,7 +63,6 @@ LIMITS: Final[Mapping[Endpoint, Limits]] = {
     Endpoint.REVOCATION: Limits(),
 }
 
-_CHUNK: Final = 16 * 1024
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 2.0
@@ -74,45 +75,10 @@ _IDENTITY: Final = ("Accept-Encoding", "identity")
 Sent = Literal["no", "maybe", "yes"]
 
 
-class ForeignHeaders(Protocol):
-    """The part of `httpx.Headers` that is used."""
-
-    def multi_items(self) -> list[tuple[str, str]]:
-        """Return names and values, repeated ones too."""
-        ...
-
-
-class ForeignResponse(Protocol):
-    """The part of `httpx.Response` that is used."""
-
-    status_code: int
-    headers: ForeignHeaders
-    is_stream_consumed: bool
-
-    @property
-    def content(self) -> bytes:
-        """The body, where it was read already."""
-        ...
-
-    def aiter_raw(self, chunk_size: int) -> AsyncIterator[bytes]:
-        """Read the body as it comes."""
-        ...
-
-    def iter_raw(self, chunk_size: int) -> Iterator[bytes]:
-        """Read the body as it comes."""
-        ...
-
-    async def aclose(self) -> None:
-        """Give the connection back."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
-
-
 class AsyncHttpClient(Protocol):
     """The part of `httpx.AsyncClient` that is used; requests and answers are the library's own, whichever it is."""
+
+    is_closed: bool
 
     def build_request(self, method: str, url: str) -> Any:  # noqa: ANN401 - a class of that library
         """Return a request."""
@@ -122,6 +88,16 @@ class AsyncHttpClient(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
+
+
+class _Attempts(Protocol):
+    """What `stamina.retry_context` returns."""
+
+    def __iter__(self) -> Iterator[stamina.Attempt]:
+        """Give the attempts, and block between them."""
+
+    def __aiter__(self) -> AsyncIterator[stamina.Attempt]:
+        """Give the attempts, and wait between them."""
 
 
 class _Unusable(Exception):  # noqa: N818 - a signal between two functions of this file
@@ -136,21 +112,22 @@ class Transport:
     """Sends requests of the protocol over one HTTP client, borrowed or its own."""
 
     def __init__(self, http_client: httpx.AsyncClient | AsyncHttpClient | None = None) -> None:
-        """Keep a borrowed client, which is never closed; without one, make one at the first send."""
-        if http_client is not None and not callable(getattr(http_client, "send", None)):
-            msg = "http_client: expected an httpx.AsyncClient, or a client of the same shape."
-            raise ConfigurationError(msg)
+        """Keep a borrowed client, which is never closed; without one, make one at the first send.
+
+        Raises:
+            ConfigurationError: It is no asynchronous HTTP client.
+        """
+        _check_shape(http_client, "aclose", "an httpx.AsyncClient")
         self._borrowed = cast("AsyncHttpClient | None", http_client)
-        self._own: AsyncHttpClient | None = None
-        self._own_loop: object = None
+        self._own: dict[object, _OwnClient] = {}
 
     async def send(
         self, request: HttpRequest, *, attempts: int | None = None, at_most: float | None = None
     ) -> HttpResponse:
         """Send a request and return the answer, whatever its status.
 
-        A cancelled caller waits until the exchange is over, which the limits bound, and gets its result: the
-        cancellation takes effect at its next await. So no connection is left half used and no answer is lost.
+        A caller that is cancelled meanwhile waits until the exchange is over, which the limits bound, and gets its
+        result: the cancellation takes effect at its next await. So no connection is left half used and no answer lost.
 
         Args:
             request: What to send.
@@ -160,127 +137,282 @@ class Transport:
         Raises:
             TransportError: No usable answer.
             ProtocolError: An answer that is too large or cannot be decoded.
+            ConfigurationError: The borrowed client was closed.
         """
-        limits = _limits_of(request, attempts, at_most)
-        return await run_shielded(lambda: self._send_bounded(request, limits))
+        exchange = _Exchange(request, _limits_of(request, attempts, at_most))
+        return await run_shielded(lambda: self._send_bounded(exchange))
 
     async def aclose(self) -> None:
-        """Close the client that was made here; a borrowed one stays open."""
-        own, self._own = self._own, None
-        if own is not None and self._own_loop is _current_loop():
-            await own.aclose()
+        """Close the client that was made for this event loop; a borrowed one stays open."""
+        own = self._own.pop(_current_loop(), None)
+        if own is not None:
+            await own.end.aclose()
 
-    async def _send_bounded(self, request: HttpRequest, limits: Limits) -> HttpResponse:
-        response: HttpResponse | None = None
-        with anyio.move_on_after(limits.total):
-            response = await self._send_repeatedly(request, limits)
-        if response is None:
-            raise _too_slow(request, limits)
-        return response
+    async def _send_bounded(self, exchange: _Exchange) -> HttpResponse:
+        with anyio.move_on_after(exchange.limits.total):
+            await self._send_repeatedly(exchange)
+        return exchange.outcome()
 
-    async def _send_repeatedly(self, request: HttpRequest, limits: Limits) -> HttpResponse:
-        deadline = time.monotonic() + limits.total
-        response: HttpResponse | None = None
+    async def _send_repeatedly(self, exchange: _Exchange) -> None:
         with contextlib.suppress(_Unusable):
-            async for attempt in stamina.retry_context(
-                on=_may_be_sent_again(request, deadline),
-                attempts=limits.attempts,
-                timeout=limits.total,
-                wait_initial=_FIRST_WAIT,
-                wait_max=_LONGEST_WAIT,
-                wait_jitter=_FIRST_WAIT,
-            ):
+            async for attempt in exchange.attempts():
                 with attempt:
-                    response = await self._send_once(request, limits)
-                    if response.status in _TRY_AGAIN and request.repeatable:
-                        raise _Unusable(response)
-        return cast("HttpResponse", response)
+                    await self._send_once(exchange)
+                    exchange.check_worth()
 
-    async def _send_once(self, request: HttpRequest, limits: Limits) -> HttpResponse:
+    async def _send_once(self, exchange: _Exchange) -> None:
         """Send once. A foreign error is not chained: it holds the request and so the secrets in it."""
-        problem: tuple[str, Sent]
+        client = self._borrowed or await self._own_client()
         try:
-            client = self._borrowed or await self._own_client()
-            foreign = _foreign_request(client, request, limits)
+            foreign = exchange.begin(client, _async_trace)
             answer: ForeignResponse = await client.send(foreign, stream=True, auth=None, follow_redirects=False)
             try:
-                return await _read(answer, request, limits)
+                body = exchange.body_of(answer)
+                await _read(answer, body)
+                exchange.response = body.response()
             finally:
                 with contextlib.suppress(Exception):  # the answer is here, or its error is more worth telling
                     await answer.aclose()
-        except (ProtocolError, TransportError):
+        except CognitoOidcError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a client of that shape raises
-            problem = _problem_of(error)
-        raise _no_answer(request, *problem)
+            problem = exchange.problem_of(error)
+        else:
+            return
+        raise problem
 
     async def _own_client(self) -> AsyncHttpClient:
-        """Return our client; a new one in a new event loop, where the old one's connections are of no use."""
+        """Return our client of this event loop; the connections of another are of no use here."""
         loop = _current_loop()
-        if self._own is None or self._own_loop is not loop:
+        own = self._own.get(loop)
+        if own is None:
             import httpx  # noqa: PLC0415 - 100 ms that a process with a borrowed client may save
 
-            self._own, self._own_loop = cast("AsyncHttpClient", httpx.AsyncClient(verify=ssl_context())), loop
-        return self._own
+            for other, ended in list(self._own.items()):
+                if ended.client.is_closed:
+                    del self._own[other]
+            client = cast("AsyncHttpClient", httpx.AsyncClient(verify=ssl_context()))
+            own = self._own[loop] = _OwnClient(client, _closing(client))
+            await anext(own.end)
+        return own.client
+
+
+class _OwnClient(NamedTuple):
+    client: AsyncHttpClient
+    end: AsyncGenerator[None, None]
+
+
+async def _read(answer: ForeignResponse, body: AnswerBody) -> None:
+    """Read a body as long as it is wanted.
+
+    A body that is not wanted any more is closed first, so that the generators of the HTTP library come to an end: trio
+    warns of those that are left behind.
+    """
+    if not body.wants_more:
+        return
+    try:
+        async for chunk in answer.aiter_raw():
+            body.add(chunk)
+            if not body.wants_more:
+                await answer.aclose()
+    except Exception:
+        if body.wants_more:
+            raise
+
+
+async def _closing(client: AsyncHttpClient) -> AsyncGenerator[None, None]:
+    """Close a client when this generator is closed: by us, or by the event loop at its end, whichever comes first."""
+    try:
+        yield
+    finally:
+        await client.aclose()
 
 
 class SyncTransport:
     """The same for code without an event loop, over an `httpx.Client`."""
 
     def __init__(self, http_client: httpx.Client | None = None) -> None:
-        """Keep a borrowed client, which is never closed; without one, make one for each send."""
-        if http_client is not None and not callable(getattr(http_client, "send", None)):
-            msg = "http_client: expected an httpx.Client, or a client of the same shape."
-            raise ConfigurationError(msg)
+        """Keep a borrowed client, which is never closed; without one, make one for each send.
+
+        Raises:
+            ConfigurationError: It is no synchronous HTTP client.
+        """
+        _check_shape(http_client, "close", "an httpx.Client")
         self._borrowed = http_client
 
     def send(self, request: HttpRequest, *, attempts: int | None = None, at_most: float | None = None) -> HttpResponse:
-        """Send a request and return the answer, whatever its status; as `Transport.send`."""
-        limits = _limits_of(request, attempts, at_most)
-        deadline = time.monotonic() + limits.total
-        response: HttpResponse | None = None
-        with contextlib.suppress(_Unusable):
-            for attempt in stamina.retry_context(
-                on=_may_be_sent_again(request, deadline),
-                attempts=limits.attempts,
-                timeout=limits.total,
-                wait_initial=_FIRST_WAIT,
-                wait_max=_LONGEST_WAIT,
-                wait_jitter=_FIRST_WAIT,
-            ):
-                with attempt:
-                    response = self._send_once(request, limits, deadline)
-                    if response.status in _TRY_AGAIN and request.repeatable:
-                        raise _Unusable(response)
-        return cast("HttpResponse", response)
+        """Send a request and return the answer, whatever its status; as `Transport.send`.
 
-    def _send_once(self, request: HttpRequest, limits: Limits, deadline: float) -> HttpResponse:
+        The HTTP library bounds each wait for the next bytes and not their sum, which a server that sends byte after
+        byte makes as long as it likes. So the work is done in a thread, and left there when its time is over.
+        """
+        exchange = _Exchange(request, _limits_of(request, attempts, at_most))
+        failures: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self._send_repeatedly(exchange)
+            except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
+                failures.append(error)
+
+        worker = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:  # no thread can be started, as at the end of the interpreter
+            work()
+        else:
+            worker.join(exchange.limits.total)
+        if failures and exchange.response is None:
+            raise failures[0]
+        return exchange.outcome()
+
+    def _send_repeatedly(self, exchange: _Exchange) -> None:
+        with contextlib.suppress(_Unusable):
+            for attempt in exchange.attempts():
+                with attempt:
+                    self._send_once(exchange)
+                    exchange.check_worth()
+
+    def _send_once(self, exchange: _Exchange) -> None:
         import httpx  # noqa: PLC0415 - 100 ms that a process with its keys given never needs
 
-        problem: tuple[str, Sent]
         client = self._borrowed or httpx.Client(verify=ssl_context())
         try:
-            foreign = cast("httpx.Request", _foreign_request(client, request, limits))
-            sent = client.send(foreign, stream=True, auth=None, follow_redirects=False)
+            foreign = exchange.begin(client, _trace)
+            sent = client.send(cast("httpx.Request", foreign), stream=True, auth=None, follow_redirects=False)
             answer = cast("ForeignResponse", sent)
             try:
-                body = _Body(answer, request, limits)
-                if not body.complete:
-                    for chunk in answer.iter_raw(_CHUNK):
-                        body.add(chunk)
-                        if time.monotonic() > deadline:
-                            raise _too_slow(request, limits)
-                return body.response()
+                body = exchange.body_of(answer)
+                chunks = answer.iter_raw() if body.wants_more else iter(())
+                while body.wants_more and (chunk := next(chunks, None)) is not None:
+                    body.add(chunk)
+                    exchange.check_time()
+                exchange.response = body.response()
             finally:
-                answer.close()
-        except (ProtocolError, TransportError):
+                with contextlib.suppress(Exception):
+                    answer.close()
+        except CognitoOidcError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a client of that shape raises
-            problem = _problem_of(error)
+            problem = exchange.problem_of(error)
+        else:
+            return
         finally:
             if client is not self._borrowed:
                 client.close()
-        raise _no_answer(request, *problem)
+        raise problem
+
+
+class _Exchange:
+    """A request on its way: what may be tried, how far it got, and what came of it."""
+
+    def __init__(self, request: HttpRequest, limits: Limits) -> None:
+        self.request = request
+        self.limits = limits
+        self.sent: Sent = "no"
+        self.response: HttpResponse | None = None
+        self._deadline = time.monotonic() + limits.total
+
+    def attempts(self) -> _Attempts:
+        """Return the attempts, each after a wait."""
+        return stamina.retry_context(
+            on=self._may_be_sent_again,
+            attempts=self.limits.attempts,
+            timeout=self.limits.total,
+            wait_initial=_FIRST_WAIT,
+            wait_max=_LONGEST_WAIT,
+            wait_jitter=_FIRST_WAIT,
+        )
+
+    def begin(self, client: AsyncHttpClient | httpx.Client, trace: Callable[..., object]) -> object:
+        """Return the library's own request, with our headers alone: no cookies, auth or defaults of the client's.
+
+        From here on it may be sent. httpcore tells more where it is the one who sends: see `note`.
+        """
+        limits, request = self.limits, self.request
+        self.response = None
+        timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": limits.connect}
+        extensions: dict[str, object] = {"timeout": timeout}
+        if not request.repeatable:
+            extensions["trace"] = functools.partial(trace, self)
+        foreign = _request_class(client)(
+            request.method,
+            request.url,
+            headers=[_USER_AGENT, _IDENTITY, *request.headers],
+            content=request.body or None,
+            extensions=extensions,
+        )
+        self.sent = "maybe"
+        return foreign
+
+    def body_of(self, answer: ForeignResponse) -> AnswerBody:
+        """Return what the body of the answer is collected in."""
+        return AnswerBody(answer, what=f"The answer of the {self.request.endpoint} endpoint", limit=self.limits.body)
+
+    def note(self, event: str) -> None:
+        """Take a step that httpcore reports."""
+        if event.startswith("connection."):
+            self.sent = "no"
+        elif event.endswith("send_request_headers.started"):
+            self.sent = "maybe"
+
+    def check_worth(self) -> None:
+        """Raise `_Unusable` for an answer that is worth another attempt."""
+        if self.response is not None and self.response.status in _TRY_AGAIN and self.request.repeatable:
+            raise _Unusable(self.response)
+
+    def check_time(self) -> None:
+        """Raise where the time is over."""
+        if time.monotonic() > self._deadline:
+            raise self._too_slow()
+
+    def outcome(self) -> HttpResponse:
+        """Return the answer, or raise where the time was over before there was one."""
+        response = self.response
+        if response is None:
+            raise self._too_slow()
+        return response
+
+    def problem_of(self, error: Exception) -> TransportError:
+        """Return what a foreign error means, told by its name alone."""
+        names = [cls.__name__ for cls in type(error).__mro__]
+        sent: Sent = "no" if _NOT_SENT.intersection(names) else self.sent
+        endpoint, host = self.request.endpoint, self.request.url.split("/")[2]
+        msg = f"No answer from the {endpoint} endpoint at {host}: {names[0]}."
+        return TransportError(msg, sent=sent, endpoint=endpoint.value, causes=_causes(sent, host))
+
+    def _too_slow(self) -> TransportError:
+        endpoint, host = self.request.endpoint, self.request.url.split("/")[2]
+        msg = f"The {endpoint} endpoint at {host} did not answer in full within {self.limits.total:g} s."
+        return TransportError(msg, sent=self.sent, endpoint=endpoint.value, causes=_causes(self.sent, host))
+
+    def _may_be_sent_again(self, error: Exception) -> bool | float:
+        """Tell stamina: no, yes after its own wait, or yes after so many seconds."""
+        if isinstance(error, TransportError):
+            return error.sent == "no" or self.request.repeatable
+        if not isinstance(error, _Unusable):
+            return False
+        wait = parse_retry_after(error.response.headers)
+        if wait is None:
+            return True
+        return wait if time.monotonic() + wait < self._deadline else False
+
+
+async def _async_trace(exchange: _Exchange, event: str, _: object) -> None:
+    exchange.note(event)
+
+
+def _trace(exchange: _Exchange, event: str, _: object) -> None:
+    exchange.note(event)
+
+
+def _causes(sent: Sent, host: str) -> tuple[str, ...]:
+    if sent != "no":
+        return ("The connection broke, or the server was too slow: try again.",)
+    return (
+        f"{host} cannot be reached from here: check the domain's name, DNS, egress rules and the proxy.",
+        "A custom domain needs up to an hour after it was created, a prefix domain a minute.",
+    )
 
 
 _context: ssl.SSLContext | None = None
@@ -307,146 +439,24 @@ def _limits_of(request: HttpRequest, attempts: int | None, at_most: float | None
     )
 
 
-async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` to its end whatever happens to the caller, and return its result.
+def _check_shape(client: object, closing: str, expected: str) -> None:
+    """Refuse what cannot send in this colour, or is a class instead of a client."""
+    wanted = ("send", "build_request", closing)
+    if client is not None and (isinstance(client, type) or not all(callable(getattr(client, n, None)) for n in wanted)):
+        msg = f"http_client: expected {expected}, or a client of the same shape; got {type(client).__name__}."
+        raise ConfigurationError(msg)
 
-    A caller that is cancelled meanwhile gets the result, and the cancellation at its next await. anyio's shield does
-    that alone, but not against `task.cancel()` (and so `asyncio.timeout`): there the work runs in a task of its own.
+
+def _request_class(client: AsyncHttpClient | httpx.Client) -> Callable[..., object]:
+    """Return the request class of the library a client belongs to.
+
+    Raises:
+        ConfigurationError: The client is closed.
     """
-    results: list[T] = []
-    with anyio.CancelScope(shield=True):
-        own_task = sniffio.current_async_library() == "asyncio"
-        results.append(await (_run_in_own_task(work) if own_task else work()))
-    return results[0]
-
-
-async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` in a task that nobody cancels, and pass a cancellation of this one on when it is done."""
-    inner = asyncio.ensure_future(work())
-    cancelled: asyncio.CancelledError | None = None
-    while not inner.done():
-        try:
-            await asyncio.wait({inner})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    me = asyncio.current_task()
-    if cancelled is not None and me is not None:
-        me.uncancel()  # the same request again, once, as asyncio.timeout() counts them
-        me.cancel(*cancelled.args)
-    return inner.result()
-
-
-async def _read(answer: ForeignResponse, request: HttpRequest, limits: Limits) -> HttpResponse:
-    body = _Body(answer, request, limits)
-    if not body.complete:
-        async for chunk in answer.aiter_raw(_CHUNK):
-            body.add(chunk)
-    return body.response()
-
-
-class _Body:
-    """Collects the body of an answer, decoded, and never holds more than the limit.
-
-    `identity` was asked for; gzip and deflate are understood all the same, a few bytes at a time, so that a small
-    body which unpacks to a large one is refused before it is unpacked.
-    """
-
-    def __init__(self, answer: ForeignResponse, request: HttpRequest, limits: Limits) -> None:
-        self._status = answer.status_code
-        self._headers: dict[str, str] = {}
-        for name, value in answer.headers.multi_items():
-            name = name.lower()  # noqa: PLW2901
-            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
-        self._what = f"The answer of the {request.endpoint} endpoint"
-        self._limit = limits.body
-        self._data = bytearray()
-        coding = self._headers.get("content-encoding", "identity").strip().lower()
-        self._inflate = None
-        self.complete = answer.is_stream_consumed
-        if self.complete:  # a mocked answer, in memory and decoded
-            self._add_plain(answer.content)
-        elif coding in {"gzip", "x-gzip", "deflate"}:
-            self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        elif coding not in {"identity", ""}:
-            msg = f"{self._what} is encoded in a way that was not asked for."
-            raise ProtocolError(msg)
-
-    def add(self, chunk: bytes) -> None:
-        """Take bytes off the wire."""
-        if self._inflate is None:
-            self._add_plain(chunk)
-            return
-        try:
-            self._add_plain(self._inflate.decompress(chunk, self._limit - len(self._data) + 1))
-        except zlib.error:
-            msg = f"{self._what} cannot be decompressed."
-            raise ProtocolError(msg) from None
-
-    def _add_plain(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > self._limit:
-            msg = f"{self._what} is larger than {self._limit} bytes."
-            raise ProtocolError(msg)
-
-    def response(self) -> HttpResponse:
-        """Return the answer."""
-        if self._inflate is not None and not self._inflate.eof:
-            msg = f"{self._what} is cut off."
-            raise ProtocolError(msg)
-        return HttpResponse(status=self._status, headers=self._headers, body=bytes(self._data))
-
-
-def _foreign_request(client: AsyncHttpClient | httpx.Client, request: HttpRequest, limits: Limits) -> object:
-    """Return the client library's own request with our headers alone: no cookies, auth or defaults of the client's."""
-    kind = type(client.build_request(request.method, request.url))
-    timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": limits.connect}
-    return kind(
-        request.method,
-        request.url,
-        headers=[_USER_AGENT, _IDENTITY, *request.headers],
-        content=request.body or None,
-        extensions={"timeout": timeout},
-    )
-
-
-def _may_be_sent_again(request: HttpRequest, deadline: float) -> Callable[[Exception], bool | float]:
-    """Return the rule for stamina: no, yes with its own wait, or yes after so many seconds."""
-
-    def rule(error: Exception) -> bool | float:
-        if isinstance(error, TransportError):
-            return error.sent == "no" or request.repeatable
-        if not isinstance(error, _Unusable):
-            return False
-        wait = parse_retry_after(error.response.headers)
-        if wait is None:
-            return True
-        return wait if time.monotonic() + wait < deadline else False
-
-    return rule
-
-
-def _problem_of(error: Exception) -> tuple[str, Sent]:
-    """Return what happened, by the name of a foreign exception, and whether the request may have arrived."""
-    names = [cls.__name__ for cls in type(error).__mro__]
-    return names[0], "no" if _NOT_SENT.intersection(names) else "maybe"
-
-
-def _no_answer(request: HttpRequest, problem: str, sent: Sent) -> TransportError:
-    host = request.url.split("/")[2]
-    msg = f"No answer from the {request.endpoint} endpoint at {host}: {problem}."
-    causes = {
-        "no": (
-            f"{host} cannot be reached from here: check the domain's name, DNS, egress rules and the proxy.",
-            "A custom domain needs up to an hour after it was created, a prefix domain a minute.",
-        ),
-        "maybe": ("The connection broke, or the server was too slow: try again.",),
-    }
-    return TransportError(msg, sent=sent, endpoint=request.endpoint.value, causes=causes[sent])
-
-
-def _too_slow(request: HttpRequest, limits: Limits) -> TransportError:
-    msg = f"The {request.endpoint} endpoint did not answer in full within {limits.total:.0f} s."
-    return TransportError(msg, sent="maybe", endpoint=request.endpoint.value)
+    if client.is_closed:
+        msg = "The HTTP client that was handed in (http_client=) is closed: keep it open as long as it is used here."
+        raise ConfigurationError(msg)
+    return type(client.build_request("GET", "https://localhost"))
 
 
 def _current_loop() -> object:

@@ -1,0 +1,81 @@
+"""Work that runs to its end whatever happens to its caller.
+
+Decides when a cancellation takes effect. Decides nothing about what the work is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import sniffio
+from anyio.lowlevel import checkpoint_if_cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+_own_task: ContextVar[asyncio.Task[object] | None] = ContextVar("cognito_oidc_own_task", default=None)
+
+
+async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` to its end whatever happens to the caller, and return its result.
+
+    A caller that is cancelled before the work begins does not begin it. One that is cancelled later gets the result,
+    and the cancellation at its next await. anyio's shield does that alone, but not against `task.cancel()` (and so not
+    against `asyncio.timeout`): there the work runs in a task of its own.
+    """
+    if sniffio.current_async_library() != "asyncio":
+        await checkpoint_if_cancelled()
+        results: list[T] = []
+        with anyio.CancelScope(shield=True):
+            results.append(await work())
+        return results[0]
+    if _own_task.get() is asyncio.current_task():  # inside such a task already
+        return await work()
+    await checkpoint_if_cancelled()
+    results = []
+    with anyio.CancelScope(shield=True):
+        results.append(await _run_in_own_task(work))
+    return results[0]
+
+
+async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` in a task that nobody cancels, and pass a cancellation of this one on when it is done."""
+    begun = False
+
+    async def begin() -> T:
+        nonlocal begun
+        begun = True
+        _own_task.set(asyncio.current_task())
+        return await work()
+
+    me = asyncio.current_task()
+    earlier = me.cancelling() if me is not None else 0
+    inner = asyncio.ensure_future(begin())
+    cancelled: asyncio.CancelledError | None = None
+    while not inner.done():
+        try:
+            await asyncio.wait({inner})
+        except asyncio.CancelledError as error:
+            if not begun:
+                inner.cancel()
+                raise
+            cancelled = error
+    if me is not None and cancelled is not None:
+        asyncio.get_running_loop().call_soon(_cancel_again, me, earlier, cancelled.args)
+    return inner.result()
+
+
+def _cancel_again(task: asyncio.Task[object], earlier: int, message: tuple[object, ...]) -> None:
+    """Cancel a task that waits again, unless whoever wanted that has taken it back: `asyncio.timeout` does so.
+
+    `Task.cancel` right away would be too early: where no await follows in the block, Python 3.11 and 3.12 raise the
+    CancelledError after it, where nobody expects it.
+    """
+    if task.cancelling() > earlier:
+        task.uncancel()  # the same request again, once
+        task.cancel(*message)
