@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.key_cache import CachePolicy
     from cognito_oidc.protocol.metadata import ProviderMetadata
     from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.token_exchange import ExchangedToken
     from cognito_oidc.protocol.tokens import TokenSet
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, Identity, IdTokenClaims, TokenClaims
     from cognito_oidc.protocol.userinfo import UserInfo
@@ -37,6 +38,7 @@ __all__ = [
     "AuthorizationRequest",
     "CachePolicy",
     "CognitoClient",
+    "ExchangedToken",
     "IdTokenClaims",
     "Identity",
     "KeyAppeared",
@@ -64,6 +66,7 @@ _MODULES = {
     "AuthorizationRequest": ".protocol.authorization",
     "CachePolicy": ".protocol.key_cache",
     "CognitoClient": ".client",
+    "ExchangedToken": ".protocol.token_exchange",
     "IdTokenClaims": ".protocol.typed_claims",
     "Identity": ".protocol.typed_claims",
     "KeyAppeared": ".protocol.events",

@@ -21,6 +21,7 @@ from cognito_oidc.protocol import authorization
 from cognito_oidc.protocol.callback import parse_callback, peek_state
 from cognito_oidc.protocol.client_authentication import check_client_id, client_authentication
 from cognito_oidc.protocol.metadata import discovery_request, parse_provider_metadata
+from cognito_oidc.protocol.token_exchange import parse_token_exchange_response, token_exchange_request
 from cognito_oidc.protocol.tokens import (
     TokenSet,
     client_credentials_request,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod
     from cognito_oidc.protocol.metadata import ProviderMetadata
     from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.token_exchange import ExchangedToken, IssuedTokenType, TokenType
     from cognito_oidc.protocol.typed_claims import IdTokenClaims
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.protocol.wire import HttpRequest
@@ -320,6 +322,72 @@ class CognitoClient:
             grant="client_credentials",
             secrets=(),
         )
+
+    async def exchange_token(
+        self,
+        subject_token: str,
+        *,
+        subject_token_type: TokenType,
+        actor_token: str | None = None,
+        actor_token_type: TokenType | None = None,
+        requested_token_type: IssuedTokenType | None = None,
+        audience: str | None = None,
+        resource: str | None = None,
+        scopes: str | Iterable[str] | None = None,
+        extra_parameters: Mapping[str, str] | None = None,
+    ) -> ExchangedToken:
+        """Exchange a token for one that is meant for a certain service. Provisional: it may change in any version.
+
+        AWS documents this as the API operation GetDerivedToken and says that the token endpoint has it too. How the
+        parameters are named there is unconfirmed: they follow RFC 8693, and so does the answer, whose `token_type` is
+        `Bearer` or `N_A`. How a foreign provider of the subject token is named is unknown: `extra_parameters` is for
+        that. The app client needs `ALLOW_TOKEN_EXCHANGE_IMPERSONATION`, or with an actor
+        `ALLOW_TOKEN_EXCHANGE_DELEGATION`. The new token is not verified here: it is for who it was asked for.
+
+        Args:
+            subject_token: The token of the party on whose behalf the new one is asked for; a SAML assertion in base64.
+            subject_token_type: `"access_token"`, `"id_token"` or `"saml2"`.
+            actor_token: The token of who acts for that party; the issued one then has the claim `act`.
+            actor_token_type: What it is; needed with `actor_token`, refused without.
+            requested_token_type: `"access_token"` or `"id_token"`; None leaves it to Cognito.
+            audience: Name of the service the token is for; not together with `resource`.
+            resource: Identifier of the resource server the token is for.
+            scopes: What to ask for; the subject's and the app client's limit it. None asks for all the subject has.
+            extra_parameters: Further members of the form, for what nobody has documented yet.
+
+        Raises:
+            ConfigurationError: Arguments that do not go together, or that no token, type, target or scope can be.
+            OAuthError: Cognito refused.
+            ProtocolError: The answer breaks the protocol, or is a token of another kind than was asked for.
+            TransportError: No usable answer.
+
+        Source: RFC 8693 section 2; AWS, API reference GetDerivedToken.
+        """
+        endpoint = self._metadata.require("token_endpoint")
+        names = None if scopes is None else authorization.check_scopes(scopes)
+
+        async def attempt(who: ClientAuthentication) -> ExchangedToken:
+            request = token_exchange_request(
+                subject_token,
+                subject_token_type=subject_token_type,
+                token_endpoint=endpoint,
+                authentication=who,
+                actor_token=actor_token,
+                actor_token_type=actor_token_type,
+                requested_token_type=requested_token_type,
+                audience=audience,
+                resource=resource,
+                scopes=names,
+                extra_parameters=extra_parameters,
+            )
+            return parse_token_exchange_response(
+                await self._transport.send(request),
+                received_at=self._clock(),
+                requested_token_type=requested_token_type,
+                secrets=_secrets_of(who, *filter(None, (subject_token, actor_token))),
+            )
+
+        return await self._authenticated(attempt)
 
     async def userinfo(self, tokens: TokenSet | str, *, expected_sub: str | None = None) -> UserInfo:
         """Return the attributes of the person.

@@ -59,6 +59,23 @@ _CAUSES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         "The app client does not have one of the scopes: custom scopes are '{resource server identifier}/{name}'.",
         "The resource server or its scope was deleted.",
     ),
+    ("unauthorized_client", "token_exchange"): (
+        "The app client lacks ALLOW_TOKEN_EXCHANGE_IMPERSONATION, or with an actor ALLOW_TOKEN_EXCHANGE_DELEGATION.",
+    ),
+    ("invalid_grant", "token_exchange"): (
+        "The subject or actor token expired, was revoked, or is not of the type that was named.",
+        "The token is of a provider that the user pool does not know.",
+    ),
+    ("invalid_request", "token_exchange"): (
+        "The subject or actor token is not acceptable: expired, of another type, or of a provider not named.",
+        "Cognito names a parameter differently than RFC 8693: the form at the token endpoint is not documented yet.",
+    ),
+    ("invalid_target", "token_exchange"): (
+        "The audience or resource is not one that tokens are issued for: compare it with the pool's resource servers.",
+    ),
+    ("unsupported_grant_type", "token_exchange"): (
+        "The token endpoint does not take token exchange: it is documented for the API operation GetDerivedToken.",
+    ),
     ("invalid_request", "revocation"): ("Token revocation is switched off for this app client.",),
     ("unsupported_token_type", "revocation"): ("An access or ID token was given; only refresh tokens are revoked.",),
 }

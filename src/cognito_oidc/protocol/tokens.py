@@ -215,14 +215,7 @@ def parse_token_response(
 
     Source: RFC 6749 sections 5.1 and 5.2.
     """
-    if response.status != _HTTP_OK:
-        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
-    document = parse_json_answer(response, what=_WHAT)
-    if document.get("error") is not None:
-        if "access_token" not in document:
-            raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
-        msg = f"Cannot use {_WHAT}: it holds an error and tokens."
-        raise ProtocolError(msg)
+    document = parse_token_document(response, grant=grant, secrets=secrets)
     try:
         answer = _TokenAnswer.model_validate(document)
     except ValidationError as error:
@@ -239,6 +232,23 @@ def parse_token_response(
         id_token=answer.id_token,
         refresh_token=answer.refresh_token,
     )
+
+
+def parse_token_document(response: HttpResponse, *, grant: str, secrets: tuple[str, ...]) -> dict[str, object]:
+    """Return the JSON object of an answer that is no error, for who reads the members of its grant.
+
+    Raises:
+        OAuthError, ProtocolError, TransportError: As `parse_token_response`.
+    """
+    if response.status != _HTTP_OK:
+        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+    document = parse_json_answer(response, what=_WHAT)
+    if document.get("error") is not None:
+        if "access_token" not in document:
+            raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+        msg = f"Cannot use {_WHAT}: it holds an error and tokens."
+        raise ProtocolError(msg)
+    return document
 
 
 def keep_refresh_token(new: TokenSet, refresh_token: str) -> TokenSet:
