@@ -242,7 +242,7 @@ class VerifierCore:
         self,
         token: str,
         max_length: int,
-        check: Callable[[dict[str, object], float, E], C],
+        check: Callable[[dict[str, object], float, E, bool], C],
         expected: E,
     ) -> C | Pending[C]:
         """Run the column of checks, cheap ones first.
@@ -264,7 +264,7 @@ class VerifierCore:
             payload = decode_payload(payload_segment)
             if key is None or keys is None or payload.get("iss") != keys.issuer:
                 return self._judge_slowly(header, payload, signature, signing_input, check, expected)
-            claims = check(payload, now, expected)
+            claims = check(payload, now, expected, True)  # noqa: FBT003 - by position, on the hot path
         except TokenVerificationError as error:
             self.reject(error)
             raise
@@ -280,7 +280,7 @@ class VerifierCore:
         payload: dict[str, object],
         signature: bytes,
         signing_input: bytes,
-        check: Callable[[dict[str, object], float, E], C],
+        check: Callable[[dict[str, object], float, E, bool], C],
         expected: E,
     ) -> C | Pending[C]:
         """Judge a token whose header is new, whose keys are not fresh, or which is of the pool's other issuer."""
@@ -291,7 +291,7 @@ class VerifierCore:
         if key is not None:
             verify_signature(signature, signing_input, key.public_key)
         try:
-            claims = check(payload, self.clock(), expected)
+            claims = check(payload, self.clock(), expected, key is not None)
         except InvalidClaimError as error:
             error.signature_checked = key is not None
             raise
@@ -318,13 +318,27 @@ class VerifierCore:
             )
         return keys
 
-    def _check_access(self, payload: dict[str, object], now: float, wanted: Requirements) -> AccessTokenClaims:
-        claims = check_access_token(payload, self._client_ids, now, self._leeway, wanted.resource, self._access_claims)
+    def _check_access(
+        self,
+        payload: dict[str, object],
+        now: float,
+        wanted: Requirements,
+        signed: bool,  # noqa: FBT001 - by position, on the hot path
+    ) -> AccessTokenClaims:
+        claims = check_access_token(
+            payload, self._client_ids, now, self._leeway, wanted.resource, self._access_claims, signed
+        )
         if wanted is not self._wanted:
             check_requirements(claims, wanted)
         return claims
 
-    def _check_id(self, payload: dict[str, object], now: float, expected: IdExpectations) -> IdTokenClaims:
+    def _check_id(
+        self,
+        payload: dict[str, object],
+        now: float,
+        expected: IdExpectations,
+        signed: bool,  # noqa: FBT001
+    ) -> IdTokenClaims:
         return check_id_token(
             payload,
             client_ids=self._client_ids,
@@ -334,6 +348,7 @@ class VerifierCore:
             max_age=expected.max_age,
             access_token=expected.access_token,
             claims_type=self._id_claims,
+            signed=signed,
         )
 
     def _recall(self, token: str, wanted: Requirements) -> AccessTokenClaims | None:

@@ -79,7 +79,8 @@ def load_object_of_any_depth(data: bytes) -> dict[str, object]:
     Source: RFC 8259; RFC 7519 section 4 (a member that comes twice).
     """
     try:
-        value = jiter.from_json(data, catch_duplicate_keys=True, allow_inf_nan=False)
+        # No cache: jiter's is global, and would keep strings of tokens that nobody signed.
+        value = jiter.from_json(data, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="none")
     except ValueError as error:
         raise ValueError("has a member twice" if "duplicate" in str(error) else "is not valid JSON in UTF-8") from None
     if type(value) is not dict:

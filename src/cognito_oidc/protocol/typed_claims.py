@@ -13,13 +13,15 @@ This module is on the verification path: it imports nothing that is slow to impo
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cognito_oidc._frozen import Frozen
 from cognito_oidc.protocol.encoding import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+C = TypeVar("C", bound="TokenClaims")
 
 _MAX_DIGITS = 16
 
@@ -36,8 +38,8 @@ class TokenClaims(Frozen):
     """The whole payload, read-only, with claims this library does not know. Arrays are tuples."""
 
     def __init__(self, payload: Mapping[str, object]) -> None:
-        """Keep a payload that was verified."""
-        _set_raw(self, MappingProxyType(payload))
+        """Keep a copy of a payload that was verified, read-only."""
+        _set_raw(self, MappingProxyType({name: freeze(value) for name, value in payload.items()}))
 
     def __repr__(self) -> str:
         """Show who and when; the person's attributes are private."""
@@ -112,6 +114,20 @@ class TokenClaims(Frozen):
 
 
 _set_raw = TokenClaims.__dict__["raw"].__set__
+_new = TokenClaims.__new__
+
+
+def view_of(claims_type: type[C], payload: dict[str, object]) -> C:
+    """Return a payload whose nested values are read-only already as claims, without a copy."""
+    claims = _new(claims_type)
+    _set_raw(claims, MappingProxyType(payload))
+    return claims
+
+
+def scopes_of(payload: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the scopes of a payload; a space separates them, and no other white space (RFC 6749 section 3.3)."""
+    scope: str = payload.get("scope", "")  # type: ignore[assignment]  # a string: its type was checked
+    return tuple([name for name in scope.split(" ") if name])
 
 
 class AccessTokenClaims(TokenClaims):
@@ -130,7 +146,7 @@ class AccessTokenClaims(TokenClaims):
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes, in the token's order; custom ones as `{resource server identifier}/{name}`."""
-        return tuple(self.raw.get("scope", "").split())  # type: ignore[attr-defined]
+        return scopes_of(self.raw)
 
     @property
     def username(self) -> str | None:
