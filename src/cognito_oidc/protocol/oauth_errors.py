@@ -109,13 +109,23 @@ def parse_oauth_error(
     Source: RFC 6749 section 5.2; RFC 6585 section 4; AWS, "The token issuer endpoint", examples of negative responses.
     """
     body = _error_body(response)
-    retry_after = parse_retry_after(response.headers)
     name = clean_error_code(_without(secrets, body.get("error")))
-    if response.status == _TOO_MANY:
-        return _oauth_error(RateLimitedError, name or "too_many_requests", response, endpoint, grant, body, secrets)
-    if response.status >= _SERVER_ERROR or name is None:
-        return _no_oauth_answer(response, endpoint, retry_after, name)
-    return _oauth_error(_CLASSES.get(name, OAuthError), name, response, endpoint, grant, body, secrets)
+    too_many = response.status == _TOO_MANY
+    if not too_many and (name is None or response.status >= _SERVER_ERROR):
+        return _no_oauth_answer(response, endpoint, name)
+    error = name or "too_many_requests"
+    kind = RateLimitedError if too_many else _CLASSES.get(error, OAuthError)
+    description = clean_server_text(_without(secrets, body.get("error_description")))
+    msg = f"The {endpoint} endpoint refused: {error}{f' ({description})' if description else ''}."
+    return kind(
+        msg,
+        error=error,
+        description=description,
+        status=response.status,
+        request_id=clean_request_id(response.headers, secrets=secrets),
+        causes=() if too_many else _CAUSES.get((error, grant)) or _CAUSES_OF_ANY_GRANT.get(error, ()),
+        retry_after=parse_retry_after(response.headers),
+    )
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
@@ -135,28 +145,6 @@ def _error_body(response: HttpResponse) -> dict[str, object]:
         return {}
 
 
-def _oauth_error(  # noqa: PLR0917 - all of one answer
-    kind: type[OAuthError],
-    name: str,
-    response: HttpResponse,
-    endpoint: Endpoint,
-    grant: str,
-    body: Mapping[str, object],
-    secrets: tuple[str, ...],
-) -> OAuthError:
-    description = clean_server_text(_without(secrets, body.get("error_description")))
-    msg = f"The {endpoint} endpoint refused: {name}{f' ({description})' if description else ''}."
-    return kind(
-        msg,
-        error=name,
-        description=description,
-        status=response.status,
-        request_id=clean_request_id(response.headers, secrets=secrets),
-        causes=_CAUSES.get((name, grant)) or _CAUSES_OF_ANY_GRANT.get(name, ()),
-        retry_after=parse_retry_after(response.headers),
-    )
-
-
 def clean_request_id(headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()) -> str | None:
     """Return Cognito's id of the exchange, a UUID; a code is one too, so it must be none of the secrets."""
     value = headers.get("x-amz-cognito-request-id", "")
@@ -170,9 +158,7 @@ def _without(secrets: tuple[str, ...], text: object) -> object:
     return text
 
 
-def _no_oauth_answer(
-    response: HttpResponse, endpoint: Endpoint, retry_after: float | None, name: str | None
-) -> CognitoOidcError:
+def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, name: str | None) -> CognitoOidcError:
     """Return the exception for an answer without an OAuth body, or with one that says no more than the 5xx with it."""
     what = f"no OAuth answer (content type: {response.shown_type})" if name is None else name
     msg = f"The {endpoint} endpoint answered {response.status}: {what}."
@@ -182,7 +168,7 @@ def _no_oauth_answer(
             sent="yes",
             endpoint=endpoint.value,
             status=response.status,
-            retry_after=retry_after,
+            retry_after=parse_retry_after(response.headers),
             causes=("Cognito, or something in front of it, had an internal error: try again.",),
         )
     if response.status == _FORBIDDEN:
