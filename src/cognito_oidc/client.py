@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import SecretStr
 
-from cognito_oidc._transport import Transport, run_shielded
+from cognito_oidc._shield import run_shielded
+from cognito_oidc._transport import Transport
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, InvalidClientError, ProtocolError, shown
 from cognito_oidc.protocol import authorization
 from cognito_oidc.protocol.callback import parse_callback, peek_state
