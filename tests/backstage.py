@@ -159,4 +159,5 @@ def open_backstage(namespace: dict[str, Any]) -> None:
 
 def close_backstage(namespace: dict[str, Any]) -> None:
     """End a page."""
-    namespace["backstage"].close()
+    if "backstage" in namespace:
+        namespace["backstage"].close()
