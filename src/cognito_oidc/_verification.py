@@ -168,6 +168,19 @@ class VerifierCore:
             return _remembered_requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
         return _requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
 
+    @staticmethod
+    def expected(nonce: str | None, access_token: str | None, max_age: float | None) -> IdExpectations:
+        """Return what a call knows about an ID token.
+
+        Raises:
+            ConfigurationError: It is of a type that no check could be made with.
+        """
+        for name, value in (("nonce", nonce), ("access_token", access_token)):
+            if value is not None and not isinstance(value, str):
+                msg = f"{name}: expected a str or None, got {type(value).__name__}."
+                raise ConfigurationError(msg)
+        return IdExpectations(nonce, access_token, None if max_age is None else _checked_number(max_age, "max_age"))
+
     def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending[AccessTokenClaims]:
         """Judge an access token; return what is left to do where its key is not at hand."""
         if self._memory:

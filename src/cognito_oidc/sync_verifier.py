@@ -13,7 +13,6 @@ from cognito_oidc._key_snapshot import export_snapshot
 from cognito_oidc._verification import (
     MAX_ACCESS_TOKEN,
     MAX_ID_TOKEN,
-    IdExpectations,
     Pending,
     VerifierCore,
     VerifierHealth,
@@ -22,10 +21,9 @@ from cognito_oidc.errors import CognitoOidcError, TokenVerificationError
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
-
-    import threading
 
     import httpx
 
@@ -104,7 +102,11 @@ class SyncTokenVerifier:
             on_event=on_event,
             clock=clock,
         )
-        self._http_client = http_client
+        self._transport: SyncTransport | None = None
+        if http_client is not None:
+            from cognito_oidc._transport import SyncTransport  # noqa: PLC0415 - whoever has a client has paid for it
+
+            self._transport = SyncTransport(http_client)
         self._extra_check = extra_check
         self._lock = allocate_lock()
         self._flights: dict[str, threading.Event] = {}
@@ -145,19 +147,18 @@ class SyncTokenVerifier:
             TokenVerificationError: The token must not be trusted.
             KeysUnavailableError: The keys cannot be had now.
         """
-        return self._finish(self._core.id_token(token, IdExpectations(nonce, access_token, max_age)))
+        return self._finish(self._core.id_token(token, self._core.expected(nonce, access_token, max_age)))
 
     def preload(self) -> None:
         """Fetch the keys of the pool's issuer now, unless fresh ones are there.
 
         Raises:
-            KeysUnavailableError: They cannot be had.
+            KeysUnavailableError: They cannot be had, and there are no old ones to go on with.
         """
-        self._core.load_given_keys()
         if self.health().state != "fresh":
             keys = self._core.issuers[self.pool.issuer]
             self._fetch(keys, Fetch())
-            if keys.state.failures:
+            if self.health().state in {"empty", "dead"}:
                 raise keys.unavailable(keys.pause)
 
     def export_keys(self) -> dict[str, object]:

@@ -13,10 +13,10 @@ from cognito_oidc._key_snapshot import export_snapshot
 from cognito_oidc._verification import (
     MAX_ACCESS_TOKEN,
     MAX_ID_TOKEN,
-    IdExpectations,
     Pending,
     VerifierCore,
     VerifierHealth,
+    check_verdict,
 )
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, InvalidClaimError, TokenVerificationError, shown
 from cognito_oidc.protocol.jws import decode_payload, split_token
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from cognito_oidc._issuer_keys import IssuerKeys
-    from cognito_oidc._transport import AsyncHttpClient
+    from cognito_oidc._transport import AsyncHttpClient, Transport
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.key_cache import CachePolicy
@@ -45,7 +45,6 @@ C = TypeVar("C", bound="TokenClaims")
 
 _TURN: Final = 16  # verifications without a wait after which the event loop gets a turn
 _LEAST_PAUSE: Final = 0.05  # seconds between two rounds of the refresher
-_FLIGHTS: Final = 8  # event loops that may fetch at once; those of loops that died in a fetch are dropped
 
 
 class TokenVerifier:
@@ -88,7 +87,8 @@ class TokenVerifier:
             http_client: An `httpx.AsyncClient`, or a client of that shape, to fetch keys with; it is not closed.
             access_token_claims: A subclass to return the claims of access tokens as.
             id_token_claims: A subclass to return the claims of ID tokens as.
-            extra_check: Called with the claims after all other checks; may be async; raises to refuse.
+            extra_check: Called with the claims after all other checks; may be async; raises to refuse, and returns None
+                to accept.
             max_access_token: Characters an access token may have.
             max_id_token: Characters an ID token may have.
             verified_cache_size: How many verified access tokens to remember; their times are checked on every use. 0
@@ -114,9 +114,13 @@ class TokenVerifier:
             on_event=on_event,
             clock=clock,
         )
-        self._http_client = http_client
+        self._transport: Transport | None = None
+        if http_client is not None:
+            from cognito_oidc._transport import Transport  # noqa: PLC0415 - whoever has a client has paid for it
+
+            self._transport = Transport(http_client)
         self._extra_check = extra_check
-        self._flights: list[_Flight] = []
+        self._flights: dict[tuple[str, object], anyio.Event] = {}
         self._turn = 0
         self._refresher: _Refresher | None = None
 
@@ -176,7 +180,7 @@ class TokenVerifier:
         Source: OpenID Connect Core 1.0 section 3.1.3.7; AWS, "Verifying JSON web tokens".
         """
         self._turn += 1
-        return await self._finish(self._core.id_token(token, IdExpectations(nonce, access_token, max_age)))
+        return await self._finish(self._core.id_token(token, self._core.expected(nonce, access_token, max_age)))
 
     def verify_access_token_nowait(
         self,
@@ -208,20 +212,19 @@ class TokenVerifier:
             UnknownKeyError: They do not have the token's kid.
             TokenVerificationError: The token must not be trusted.
         """
-        judged = self._core.id_token(token, IdExpectations(nonce, access_token, max_age))
+        judged = self._core.id_token(token, self._core.expected(nonce, access_token, max_age))
         return self._checked_now(self._core.without_waiting(judged))
 
     async def preload(self) -> None:
         """Fetch the keys of the pool's issuer now, unless fresh ones are there.
 
         Raises:
-            KeysUnavailableError: They cannot be had.
+            KeysUnavailableError: They cannot be had, and there are no old ones to go on with.
         """
-        self._core.load_given_keys()
         if self.health().state != "fresh":
             keys = self._core.issuers[self.pool.issuer]
             await self._fetch(keys, Fetch())
-            if keys.state.failures:
+            if self.health().state in {"empty", "dead"}:
                 raise keys.unavailable(keys.pause)
 
     def export_keys(self) -> dict[str, object]:
@@ -234,7 +237,12 @@ class TokenVerifier:
         return self._core.health()
 
     async def __aenter__(self) -> Self:
-        """Start the task that refreshes keys."""
+        """Start the task that refreshes keys.
+
+        Raises:
+            ConfigurationError: The keys of `jwks=` cannot be read, or the verifier is entered already.
+        """
+        self._core.load_given_keys()
         if self._refresher is not None:
             msg = "This verifier is entered already: use one `async with` for its whole life."
             raise ConfigurationError(msg)
@@ -267,15 +275,22 @@ class TokenVerifier:
                 self._turn = 0
                 await checkpoint()
         if self._extra_check is not None:
-            waiting = self._extra_check(claims)
-            if waiting is not None:
-                await waiting
+            await self._check_more(self._extra_check, claims)
         return claims
 
+    async def _check_more(self, extra_check: ExtraCheck, claims: TokenClaims) -> None:
+        try:
+            waiting = extra_check(claims)
+            if hasattr(waiting, "__await__"):
+                waiting = await waiting
+        except TokenVerificationError as error:
+            self._core.reject(error)
+            raise
+        check_verdict(waiting)
+
     def _checked_now(self, claims: C) -> C:
-        if self._extra_check is not None and self._extra_check(claims) is not None:
-            msg = "extra_check is async, which a call without waiting cannot await: give it a plain function."
-            raise ConfigurationError(msg)
+        if self._extra_check is not None:
+            self._core.check_more(self._extra_check, claims)
         return claims
 
     async def _wait_for_key(self, pending: Pending[C]) -> C:
@@ -302,43 +317,48 @@ class TokenVerifier:
         Returns:
             Whether this call fetched, joined a fetch, or did neither.
         """
-        flight = self._flight_here(keys)
+        import anyio  # noqa: PLC0415 - only where keys are fetched
+
+        here = _current_loop()
+        flight = self._flights.get((keys.issuer, here))
         if flight is not None:
             if not wish.beside:
-                await flight.done.wait()
+                await flight.wait()
             return Looked.JOINED
-        if wish.beside and self._refresher is not None and not keys.hard:
+        if wish.beside and self._refresher is not None and self._refresher.loop is here and not keys.hard:
             self._refresher.wake()
             return Looked.NOT
         if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
             return Looked.NOT
-        import anyio  # noqa: PLC0415 - only where keys are fetched
-
-        flight = _Flight(keys, _current_loop(), anyio.Event())
-        self._flights = [*self._flights[-_FLIGHTS:], flight]
+        landed = self._flights[keys.issuer, here] = anyio.Event()
+        begun = False
         try:
-            await self._fetch_now(keys, wish)
+            from cognito_oidc._shield import run_shielded  # noqa: PLC0415 - only where keys are fetched
+
+            async def fetch() -> None:
+                nonlocal begun
+                begun = True
+                await self._fetch_now(keys, wish)
+
+            await run_shielded(fetch)
         finally:
-            self._flights = [one for one in self._flights if one is not flight]
-            flight.done.set()
+            if not begun and wish.lookup_for is not None:
+                keys.return_lookup()
+            del self._flights[keys.issuer, here]
+            landed.set()
         return Looked.LED
 
     async def _fetch_now(self, keys: IssuerKeys, wish: Fetch) -> None:
         from cognito_oidc._transport import Transport  # noqa: PLC0415 - only where keys are fetched
 
-        transport = Transport(self._http_client)
+        transport = self._transport or Transport()
         try:
             keys.fetched(await transport.send(keys.request(), attempts=keys.attempts, at_most=wish.at_most))
         except CognitoOidcError as error:
             keys.failed(error, lookup=wish.lookup_for is not None)
         finally:
-            await transport.aclose()
-
-    def _flight_here(self, keys: IssuerKeys) -> _Flight | None:
-        if not self._flights:
-            return None
-        loop = _current_loop()
-        return next((one for one in self._flights if one.keys is keys and one.loop is loop), None)
+            if transport is not self._transport:
+                await transport.aclose()
 
 
 class MultiPoolVerifier:
@@ -415,21 +435,15 @@ class MultiPoolVerifier:
             await verifier.preload()
 
 
-class _Flight:
-    """A fetch under way in one event loop, and what its waiters wait for."""
-
-    __slots__ = ("done", "keys", "loop")
-
-    def __init__(self, keys: IssuerKeys, loop: object, done: anyio.Event) -> None:
-        self.keys = keys
-        self.loop = loop
-        self.done = done
-
-
 class _Refresher:
-    """The task of an entered verifier: fetches the pool's keys at once, and every set when it gets soft."""
+    """The task of an entered verifier: fetches the pool's keys at once, and every set when it gets soft.
+
+    Attributes:
+        loop: The event loop it runs in; only from there it may be woken.
+    """
 
     def __init__(self, refresh: Callable[[], Awaitable[float]], tasks: TaskGroup, woken: anyio.Event) -> None:
+        self.loop = _current_loop()
         self._refresh = refresh
         self._tasks = tasks
         self._woken = woken
