@@ -232,6 +232,8 @@ def test_an_unknown_key_is_only_the_tokens_fault_when_somebody_looked(
         pytest.param("x" * 23, "x" * 23, id="23 characters are no credential"),
         pytest.param("x" * 24, "[removed]", id="24 characters may be one"),
         pytest.param("code 0a1b2c3d-4e5f-6789-abcd-ef0123456789!", "code [removed]!", id="a UUID, as codes are"),
+        pytest.param("no eyJhIjoxfQ.eyJ9.c2ln!", "no [removed]!", id="a small token"),
+        pytest.param("ask cognito-idp.eu-west-1.amazonaws.com", "ask cognito-idp.eu-west-1.amazonaws.com", id="a host"),
         pytest.param("a b " * 60, "a b " * 49 + "a b…", id="long"),
         pytest.param("s " * 400 + "x" * 100, "s " * 99 + "s…", id="longer than what is looked at"),
         pytest.param("\n" * 777 + "abcdefghijklmnopqrstuvwxyz0123456789", "", id="half a credential at the edge"),

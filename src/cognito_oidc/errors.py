@@ -69,7 +69,8 @@ _MAX_ERROR_CODE = 60
 # Codes, tokens, verifiers and client secrets are long runs of these characters (a generated secret has 52, a code 36).
 # A server that quotes one back must not get it into a log through us.
 _SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+=-"
-_LOOKS_SECRET = r"[A-Za-z0-9_+=-]{24,}"
+# A token begins with the base64url of `{"`, and its parts may be short.
+_LOOKS_SECRET = r"eyJ[A-Za-z0-9_+=.-]*|[A-Za-z0-9_+=-]{24,}"
 # Error codes are such runs too, but of short words (`account_selection_required` has 26 characters); no secret is.
 _ERROR_CODE = r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}"
 # RFC 6750 section 3: the characters of error_description and scope in the WWW-Authenticate header.
