@@ -77,7 +77,7 @@ def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, 
         if key is not None:
             return key
         if decision.key is not None:
-            yield Fetch(at_most=at_most, beside=True)
+            looked = looked.then((yield Fetch(at_most=at_most, beside=True)))
             again = keys.decide(kid)
             if again.key is not None:  # else withdrawn by this very refresh
                 keys.note_stale(again)
@@ -241,6 +241,11 @@ class IssuerKeys:
                 return False
             self._state = key_cache.lookup_taken(self._state, self._policy, now)
             return True
+
+    def return_lookup(self) -> None:
+        """Give a lookup back that led to no fetch."""
+        with self._lock:
+            self._state = key_cache.lookup_returned(self._state, self._policy, self.now())
 
     def request(self) -> HttpRequest:
         """Return the request for the keys."""

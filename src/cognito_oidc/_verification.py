@@ -7,6 +7,7 @@ process that is given its keys pays for nothing else.
 from __future__ import annotations
 
 import time
+from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from collections import OrderedDict
 from contextlib import suppress
 from functools import lru_cache
@@ -144,6 +145,7 @@ class VerifierCore:
         # Which issuer's keys a header text was last verified with, so that a signature is judged before anything else.
         self._by_header: dict[bytes, IssuerKeys] = {}
         self._given = jwks
+        self._given_lock = allocate_lock()
         self._memory: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._memory_size = int(_checked_number(verified_cache_size, "verified_cache_size"))
         if self._memory_size:
@@ -222,20 +224,41 @@ class VerifierCore:
 
             self._events.tell(TokenRejected(error.code))
 
+    def check_more(self, extra_check: Callable[[TokenClaims], object], claims: TokenClaims) -> None:
+        """Run the caller's own check.
+
+        Raises:
+            ConfigurationError: It is async, or answers instead of raising.
+        """
+        try:
+            verdict = extra_check(claims)
+        except TokenVerificationError as error:
+            self.reject(error)
+            raise
+        if hasattr(verdict, "__await__"):
+            if hasattr(verdict, "close"):
+                verdict.close()  # a coroutine that nobody would await
+            msg = "extra_check is async, which a call without waiting cannot await: give it a plain function."
+            raise ConfigurationError(msg)
+        check_verdict(verdict)
+
     def load_given_keys(self) -> None:
         """Read the keys of `jwks=`, once.
 
         Raises:
             ConfigurationError: They cannot be read.
         """
-        given, self._given = self._given, None
-        if given is None:
+        if self._given is None:
             return
-        for one in load_snapshot(given, issuers=self.issuers, default_issuer=self.pool.issuer):
-            keys = self.issuers[one.issuer]
-            now = keys.now()
-            age = 0.0 if one.fetched_at is None else max(0.0, now.wall - one.fetched_at)
-            keys.load(one.key_set, at=Instant(now.wall - age, now.monotonic - age))
+        with self._given_lock:  # who comes second waits until they are there
+            if self._given is None:
+                return
+            for one in load_snapshot(self._given, issuers=self.issuers, default_issuer=self.pool.issuer):
+                keys = self.issuers[one.issuer]
+                now = keys.now()
+                age = 0.0 if one.fetched_at is None else max(0.0, now.wall - one.fetched_at)
+                keys.load(one.key_set, at=Instant(now.wall - age, now.monotonic - age))
+            self._given = None
 
     def health(self) -> VerifierHealth:
         """Return how the keys of the pool's own issuer are."""
@@ -415,6 +438,17 @@ def _requirements(
 
 # A route asks the same of every token. Only tuples are remembered: what else is hashable may change.
 _remembered_requirements = lru_cache(maxsize=128)(_requirements)
+
+
+def check_verdict(verdict: object) -> None:
+    """Refuse a check that answers instead of raising: its author may believe that False refuses the token.
+
+    Raises:
+        ConfigurationError: It returned something.
+    """
+    if verdict is not None:
+        msg = f"extra_check returned {shown(verdict)}, expected None: it refuses a token by raising an exception."
+        raise ConfigurationError(msg)
 
 
 def _names(values: Iterable[str], what: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Decides who fetches keys and who waits, among threads. Everything else is the as
 from __future__ import annotations
 
 from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
 from cognito_oidc._issuer_keys import Fetch, Looked, find_key
 from cognito_oidc._key_snapshot import export_snapshot
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from cognito_oidc._issuer_keys import IssuerKeys
+    from cognito_oidc._transport import SyncTransport
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.key_cache import CachePolicy
@@ -77,7 +78,7 @@ class SyncTokenVerifier:
             http_client: An `httpx.Client` to fetch keys with; it is not closed.
             access_token_claims: A subclass to return the claims of access tokens as.
             id_token_claims: A subclass to return the claims of ID tokens as.
-            extra_check: Called with the claims after all other checks; raises to refuse.
+            extra_check: Called with the claims after all other checks; raises to refuse, and returns None to accept.
             max_access_token: Characters an access token may have.
             max_id_token: Characters an ID token may have.
             verified_cache_size: How many verified access tokens to remember.
@@ -109,7 +110,7 @@ class SyncTokenVerifier:
             self._transport = SyncTransport(http_client)
         self._extra_check = extra_check
         self._lock = allocate_lock()
-        self._flights: dict[str, threading.Event] = {}
+        self._flights: dict[str, _Flight] = {}
 
     @property
     def pool(self) -> UserPool:
@@ -173,7 +174,7 @@ class SyncTokenVerifier:
     def _finish(self, judged: C | Pending[C]) -> C:
         claims = self._wait_for_key(judged) if isinstance(judged, Pending) else judged
         if self._extra_check is not None:
-            self._extra_check(claims)
+            self._core.check_more(self._extra_check, claims)
         return claims
 
     def _wait_for_key(self, pending: Pending[C]) -> C:
@@ -198,32 +199,44 @@ class SyncTokenVerifier:
         Returns:
             Whether this call fetched, joined a fetch, or did neither.
         """
-        import threading  # noqa: PLC0415 - only where keys are fetched
-
-        done = threading.Event()
+        flight = _new_flight()
         with self._lock:
-            flight = self._flights.get(keys.issuer)
-            if flight is None:
+            other = self._flights.get(keys.issuer)
+            if other is None or other.process != flight.process:  # a fetch of the process this one was forked from
                 if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
                     return Looked.NOT
-                self._flights[keys.issuer] = done
-        if flight is not None:
-            if not wish.beside:
-                flight.wait(_LONGEST_FETCH)
-            return Looked.JOINED
+                other, self._flights[keys.issuer] = None, flight
+        if other is not None:
+            if wish.beside:
+                return Looked.JOINED
+            return Looked.JOINED if other.over.wait(_LONGEST_FETCH) else Looked.NOT
         try:
             self._fetch_now(keys, wish)
         finally:
             with self._lock:
-                del self._flights[keys.issuer]
-            done.set()
+                self._flights.pop(keys.issuer, None)
+            flight.over.set()
         return Looked.LED
 
     def _fetch_now(self, keys: IssuerKeys, wish: Fetch) -> None:
         from cognito_oidc._transport import SyncTransport  # noqa: PLC0415 - only where keys are fetched
 
-        transport = SyncTransport(self._http_client)
+        transport = self._transport or SyncTransport()
         try:
             keys.fetched(transport.send(keys.request(), attempts=keys.attempts, at_most=wish.at_most))
         except CognitoOidcError as error:
             keys.failed(error, lookup=wish.lookup_for is not None)
+
+
+class _Flight(NamedTuple):
+    """A fetch under way: what its waiters wait for, and whose it is."""
+
+    over: threading.Event
+    process: int
+
+
+def _new_flight() -> _Flight:
+    from os import getpid  # noqa: PLC0415 - only where keys are fetched
+    from threading import Event  # noqa: PLC0415 - the same
+
+    return _Flight(Event(), getpid())

@@ -120,7 +120,7 @@ class TokenVerifier:
 
             self._transport = Transport(http_client)
         self._extra_check = extra_check
-        self._flights: dict[tuple[str, object], anyio.Event] = {}
+        self._flights: dict[tuple[str, object], _Flight] = {}
         self._turn = 0
         self._refresher: _Refresher | None = None
 
@@ -280,13 +280,13 @@ class TokenVerifier:
 
     async def _check_more(self, extra_check: ExtraCheck, claims: TokenClaims) -> None:
         try:
-            waiting = extra_check(claims)
-            if hasattr(waiting, "__await__"):
-                waiting = await waiting
+            verdict: object = extra_check(claims)
+            if hasattr(verdict, "__await__"):
+                verdict = await cast("Awaitable[object]", verdict)
         except TokenVerificationError as error:
             self._core.reject(error)
             raise
-        check_verdict(waiting)
+        check_verdict(verdict)
 
     def _checked_now(self, claims: C) -> C:
         if self._extra_check is not None:
@@ -323,32 +323,26 @@ class TokenVerifier:
         flight = self._flights.get((keys.issuer, here))
         if flight is not None:
             if not wish.beside:
-                await flight.wait()
-            return Looked.JOINED
+                await flight.over.wait()
+            return Looked.JOINED if flight.landed else Looked.NOT
         if wish.beside and self._refresher is not None and self._refresher.loop is here and not keys.hard:
             self._refresher.wake()
             return Looked.NOT
         if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
             return Looked.NOT
-        landed = self._flights[keys.issuer, here] = anyio.Event()
-        begun = False
+        flight = self._flights[keys.issuer, here] = _Flight(anyio.Event())
         try:
             from cognito_oidc._shield import run_shielded  # noqa: PLC0415 - only where keys are fetched
 
-            async def fetch() -> None:
-                nonlocal begun
-                begun = True
-                await self._fetch_now(keys, wish)
-
-            await run_shielded(fetch)
+            await run_shielded(lambda: self._fetch_now(keys, wish, flight))
         finally:
-            if not begun and wish.lookup_for is not None:
+            if not flight.landed and wish.lookup_for is not None:
                 keys.return_lookup()
             del self._flights[keys.issuer, here]
-            landed.set()
+            flight.over.set()
         return Looked.LED
 
-    async def _fetch_now(self, keys: IssuerKeys, wish: Fetch) -> None:
+    async def _fetch_now(self, keys: IssuerKeys, wish: Fetch, flight: _Flight) -> None:
         from cognito_oidc._transport import Transport  # noqa: PLC0415 - only where keys are fetched
 
         transport = self._transport or Transport()
@@ -357,6 +351,7 @@ class TokenVerifier:
         except CognitoOidcError as error:
             keys.failed(error, lookup=wish.lookup_for is not None)
         finally:
+            flight.landed = True
             if transport is not self._transport:
                 await transport.aclose()
 
@@ -433,6 +428,16 @@ class MultiPoolVerifier:
         """
         for verifier in dict.fromkeys(self._by_issuer.values()):
             await verifier.preload()
+
+
+class _Flight:
+    """A fetch under way in one event loop: what its waiters wait for, and whether it came to an end of its own."""
+
+    __slots__ = ("landed", "over")
+
+    def __init__(self, over: anyio.Event) -> None:
+        self.over = over
+        self.landed = False
 
 
 class _Refresher:
