@@ -107,6 +107,9 @@ def test_rfc_6749s_example_is_read() -> None:
         ),
         pytest.param("invalid_request", "authorization_code", ["missing or malformed"], id="a parameter"),
         pytest.param("unsupported_grant_type", "authorization_code", ["not that of a user pool"], id="the grant"),
+        pytest.param("invalid_token", "userinfo", ["expired", "openid", "ID token"], id="an access token"),
+        pytest.param("insufficient_scope", "userinfo", ["openid"], id="an access token without openid"),
+        pytest.param("invalid_request", "userinfo", ["malformed"], id="a broken access token"),
         pytest.param("something_new", "authorization_code", [], id="nobody knows"),
     ],
 )

@@ -350,7 +350,7 @@ def test_an_odd_lifetime_is_refused(expires_in: bytes) -> None:
         pytest.param({**ANSWER, "token_type": ""}, r"expected token_type 'Bearer', got ''", id="an empty type"),
         pytest.param({**ANSWER, "token_type": "N_A"}, r"expected token_type 'Bearer', got 'N_A'", id="another type"),
         pytest.param({**ANSWER, "token_type": "DPoP"}, r"expected token_type 'Bearer', got 'DPoP'", id="DPoP"),
-        pytest.param({**ANSWER, "token_type": ACCESS}, r"got '\S*\[removed\]\S*'", id="a token as the type"),
+        pytest.param({**ANSWER, "token_type": ACCESS}, r"got '\[removed\]'", id="a token as the type"),
         pytest.param({**ANSWER, "error": "invalid_grant"}, r"it holds an error and tokens", id="an error and tokens"),
     ],
 )

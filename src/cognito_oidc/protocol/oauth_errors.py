@@ -77,6 +77,15 @@ _CAUSES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         "The token endpoint does not take token exchange: it is documented for the API operation GetDerivedToken.",
     ),
     ("invalid_request", "revocation"): ("Token revocation is switched off for this app client.",),
+    ("invalid_token", "userinfo"): (
+        "The access token expired, or was revoked, or the user signed out everywhere.",
+        "The token has no openid scope: tokens of API sign-ins never have, others only when it was asked for.",
+        "An ID token was sent instead of the access token.",
+    ),
+    ("insufficient_scope", "userinfo"): (
+        "The token has no openid scope: tokens of API sign-ins never have, others only when it was asked for.",
+    ),
+    ("invalid_request", "userinfo"): ("The access token is malformed: pass tokens.access_token as it was received.",),
     ("unsupported_token_type", "revocation"): ("An access or ID token was given; only refresh tokens are revoked.",),
 }
 _CAUSES_OF_ANY_GRANT: Final[dict[str, tuple[str, ...]]] = {
@@ -123,9 +132,14 @@ def parse_oauth_error(
         description=description,
         status=response.status,
         request_id=clean_request_id(response.headers, secrets=secrets),
-        causes=() if too_many else _CAUSES.get((error, grant)) or _CAUSES_OF_ANY_GRANT.get(error, ()),
+        causes=() if too_many else likely_causes(error, grant),
         retry_after=parse_retry_after(response.headers),
     )
+
+
+def likely_causes(error: str, grant: str) -> tuple[str, ...]:
+    """Return what an error code probably means, likeliest first; nothing for one that is not known."""
+    return _CAUSES.get((error, grant)) or _CAUSES_OF_ANY_GRANT.get(error, ())
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cognito_oidc.errors import ConfigurationError, OAuthError, ProtocolError, clean_error_code, clean_server_text
 from cognito_oidc.protocol.encoding import load_object
-from cognito_oidc.protocol.oauth_errors import clean_request_id, parse_oauth_error
+from cognito_oidc.protocol.oauth_errors import clean_request_id, likely_causes, parse_oauth_error
 from cognito_oidc.protocol.typed_claims import (
     Identity,
     freeze,
@@ -36,14 +36,6 @@ _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _MAX_CHALLENGE: Final = 4096
 _WHAT: Final = "the userInfo answer"
-_CAUSES: Final = {
-    "invalid_token": (
-        "The access token expired, or was revoked, or the user signed out everywhere.",
-        "The token has no openid scope: tokens of API sign-ins never have, others only when it was asked for.",
-        "An ID token was sent instead of the access token.",
-    ),
-    "invalid_request": ("The access token is malformed: pass tokens.access_token as it was received.",),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +155,7 @@ def _refusal(response: HttpResponse) -> CognitoOidcError:
     Source: RFC 6750 section 3; AWS, "The userInfo endpoint", negative responses.
     """
     header = response.headers.get("www-authenticate", "")[:_MAX_CHALLENGE]
-    challenge = dict(re.findall(r'\b([a-z_]+)="([^"]*)"', header, flags=re.IGNORECASE))
+    challenge = {name.lower(): value for name, value in re.findall(r'\b([A-Za-z_]+)="([^"]*)"', header)}
     name = clean_error_code(challenge.get("error"))
     if name is None or response.status == _TOO_MANY or response.status >= _SERVER_ERROR:  # a challenge changes nothing
         return parse_oauth_error(response, endpoint=Endpoint.USERINFO, grant="userinfo")
@@ -175,5 +167,5 @@ def _refusal(response: HttpResponse) -> CognitoOidcError:
         description=description,
         status=response.status,
         request_id=clean_request_id(response.headers),
-        causes=_CAUSES.get(name, ()),
+        causes=likely_causes(name, "userinfo"),
     )
