@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cognito_oidc._verification import VerifierHealth
     from cognito_oidc.client import CognitoClient
+    from cognito_oidc.federation import check_federation
     from cognito_oidc.protocol.authorization import AuthorizationRequest
     from cognito_oidc.protocol.callback import peek_state
     from cognito_oidc.protocol.events import (
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
         UnknownKid,
         VerifierEvent,
     )
+    from cognito_oidc.protocol.federation import Federation, LogoutChain
+    from cognito_oidc.protocol.federation_checks import FederationProblem
     from cognito_oidc.protocol.key_cache import CachePolicy
     from cognito_oidc.protocol.metadata import ProviderMetadata
     from cognito_oidc.protocol.provider import UserPool
@@ -39,12 +42,15 @@ __all__ = [
     "CachePolicy",
     "CognitoClient",
     "ExchangedToken",
+    "Federation",
+    "FederationProblem",
     "IdTokenClaims",
     "Identity",
     "KeyAppeared",
     "KeySetFetchFailed",
     "KeySetRefreshed",
     "KeyWithdrawn",
+    "LogoutChain",
     "MultiPoolVerifier",
     "ProviderMetadata",
     "StaleServed",
@@ -58,6 +64,7 @@ __all__ = [
     "UserPool",
     "VerifierEvent",
     "VerifierHealth",
+    "check_federation",
     "peek_state",
 ]
 
@@ -67,12 +74,15 @@ _MODULES = {
     "CachePolicy": ".protocol.key_cache",
     "CognitoClient": ".client",
     "ExchangedToken": ".protocol.token_exchange",
+    "Federation": ".protocol.federation",
+    "FederationProblem": ".protocol.federation_checks",
     "IdTokenClaims": ".protocol.typed_claims",
     "Identity": ".protocol.typed_claims",
     "KeyAppeared": ".protocol.events",
     "KeySetFetchFailed": ".protocol.events",
     "KeySetRefreshed": ".protocol.events",
     "KeyWithdrawn": ".protocol.events",
+    "LogoutChain": ".protocol.federation",
     "MultiPoolVerifier": ".verifier",
     "ProviderMetadata": ".protocol.metadata",
     "StaleServed": ".protocol.events",
@@ -86,6 +96,7 @@ _MODULES = {
     "UserPool": ".protocol.provider",
     "VerifierEvent": ".protocol.events",
     "VerifierHealth": "._verification",
+    "check_federation": ".federation",
     "peek_state": ".protocol.callback",
 }
 

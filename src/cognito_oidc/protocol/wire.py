@@ -26,6 +26,7 @@ _JSON_TYPES: Final = ("application/json", "application/jwk-set+json")
 class Endpoint(StrEnum):
     """What a request is for; names limits in the transport and appears in messages."""
 
+    AUTHORIZATION = "authorization"
     DISCOVERY = "discovery"
     JWKS = "jwks"
     TOKEN = "token"
