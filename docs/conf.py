@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from typing import TYPE_CHECKING, cast
 
@@ -53,6 +54,14 @@ def fences_to_blocks(*event: object) -> None:
     lines[:] = written
 
 
+def code_to_literals(*event: object) -> None:
+    """Write the code in a property's docstring as napoleon sees it: it takes what stands before a colon for a type."""
+    lines = cast("list[str]", event[-1])
+    if event[1] == "property":
+        lines[:] = [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line) for line in lines]
+
+
 def setup(app: Sphinx) -> None:
-    """Put the hook before napoleon's, which has priority 500."""
+    """Put the hooks before napoleon's, which has priority 500."""
     app.connect("autodoc-process-docstring", fences_to_blocks, priority=400)
+    app.connect("autodoc-process-docstring", code_to_literals, priority=400)
