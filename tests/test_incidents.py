@@ -4,8 +4,6 @@ Each test names the incident where there is one that is known by name. Every for
 accepted, or died of. A verifier here has the pool's keys and no way to the network, unless a test gives it one.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 import zlib
