@@ -161,7 +161,7 @@ def parse_callback(
 
 def _check_state(state: str | None, request: AuthorizationRequest) -> None:
     if state is None:
-        msg = "The callback holds no state: it does not answer this request."
+        msg = "The callback holds no state: it answers no request, or its query was lost on the way."
         raise StateMismatchError(msg, reason="missing_state")
     if not hmac.compare_digest(state.encode("utf-8", "surrogatepass"), request.state.encode("utf-8")):
         msg = "The callback's state is not that of this request."
@@ -186,7 +186,7 @@ def _read_parameters(callback: Callback) -> dict[str, str]:
             what = type(value if isinstance(name, str) else name).__name__
             raise _unreadable(f"{who} is of type {what}; every parameter is a str, and one that is absent is left out")
         if name in found and name in _ONCE:
-            msg = f"The callback holds {name!r} more than once."
+            msg = f"The callback holds {name!r} more than once, which no honest server sends: start the login again."
             raise CallbackError(msg, reason="duplicate_parameter")
         found[name] = value
     return found

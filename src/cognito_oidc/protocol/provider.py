@@ -392,7 +392,8 @@ class UserPool(Frozen):
         if re.fullmatch(_PREFIX, domain) is None or any(word in domain for word in _RESERVED_IN_PREFIX):
             msg = (
                 f"domain={shown(domain)} is no domain prefix: expected 1 to 63 lower-case letters, digits and inner "
-                "hyphens, without 'aws', 'amazon' or 'cognito'. A custom domain is given as its host name."
+                "hyphens, without 'aws', 'amazon' or 'cognito'. A custom domain is given as its host name, a local "
+                "server as its URL."
             )
             raise ConfigurationError(msg)
         if self.endpoint_url is not None:

@@ -146,7 +146,10 @@ def check_url(url: str, *, what: str, allow_insecure_http: bool) -> str:
         elif port == 0:
             problem = "port 0 cannot be reached"
         elif parts.scheme == "http" and not (allow_insecure_http or is_loopback(url)):
-            problem = "http is only accepted for localhost, 127.0.0.0/8 and [::1]; use https"
+            problem = (
+                "http is only accepted for localhost, 127.0.0.0/8 and [::1]; use https, or say allow_insecure_http=True "
+                "where the network is your own"
+            )
     if problem is not None:
         msg = f"{what} {shown(url)} cannot be used: {problem}."
         raise ConfigurationError(msg)
