@@ -147,7 +147,7 @@ def check_url(url: str, *, what: str, allow_insecure_http: bool) -> str:
             problem = "port 0 cannot be reached"
         elif parts.scheme == "http" and not (allow_insecure_http or is_loopback(url)):
             problem = (
-                "http is only accepted for localhost, 127.0.0.0/8 and [::1]; use https, or say allow_insecure_http=True "
+                "http is only accepted for localhost, 127.0.0.0/8 and [::1]; use https, or allow_insecure_http=True "
                 "where the network is your own"
             )
     if problem is not None:
