@@ -11,7 +11,7 @@ DEV := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test ring1 lint format types layers docs check surface lock clean
+.PHONY: help demo test npm ring1 lint format types layers docs check surface lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -24,6 +24,9 @@ test: $(DEV) ## run the tests, with branch coverage; protocol/ must be covered i
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report --include='src/cognito_oidc/protocol/*' --fail-under=100
 	$(BIN)/coverage report
+
+npm: $(DEV) ## install what npm has to judge us with (tests/interop) into .cache/npm; without it the tests do it
+	$(BIN)/python -m tests.interop.npm_packages
 
 ring1: $(DEV) ## each file of protocol/ covered in full by its own tests alone
 	$(BIN)/python scripts/ring1.py
@@ -55,7 +58,7 @@ lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 	$(BIN)/python scripts/lock.py
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
+	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
 	find src tests docs scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
