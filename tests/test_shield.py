@@ -1,8 +1,9 @@
-"""Cancellation in every form it comes in, at every moment: the work ends, and the cancellation is neither lost nor late."""
+"""Cancellation in every form, at every moment: the work ends, and the cancellation is neither lost nor late."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import ssl
 import time
@@ -18,7 +19,10 @@ from cognito_oidc.protocol.wire import Endpoint, HttpRequest
 from tests.fault_server import Answer, FaultServer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
+
+    Act = Callable[[], Coroutine[Any, Any, None]]
+    Cancel = Callable[[Act, float], Coroutine[Any, Any, None]]
 
 Library = Any  # the module of either HTTP library, which share no types
 STEPS: Final = 6
@@ -94,7 +98,7 @@ async def test_deadline_of_a_scope_waits_for_the_work() -> None:
         await anyio.sleep(0.05)
         return "answer"
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError):  # noqa: PT012 - leaving the block is the act
         with anyio.fail_after(0.01):
             answers.append(await run_shielded(slow))
             await checkpoint()
@@ -191,7 +195,7 @@ def test_timeout_becomes_timeout_error_at_the_next_await() -> None:
         return "answer"
 
     async def main() -> None:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012 - leaving the block is the act
             async with asyncio.timeout(0.01):
                 seen.append(await run_shielded(slow))
                 await asyncio.sleep(1)
@@ -258,10 +262,8 @@ def test_wait_for_ends_the_work_first() -> None:
         return "answer"
 
     async def main() -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             assert await asyncio.wait_for(run_shielded(slow), 0.01) == "answer"
-        except TimeoutError:
-            pass
         await asyncio.sleep(0)
 
     asyncio.run(main())
@@ -334,34 +336,30 @@ def request(url: str) -> HttpRequest:
     return HttpRequest(method="POST", url=f"{url}/oauth2/token", body=b"a=b", endpoint=Endpoint.TOKEN, repeatable=False)
 
 
-async def _cancel_by_scope(act: Callable[[], Awaitable[object]], after: float) -> None:
+async def _cancel_by_scope(act: Act, after: float) -> None:
     with anyio.move_on_after(after):
         await act()
 
 
-async def _cancel_by_timeout(act: Callable[[], Awaitable[object]], after: float) -> None:
-    try:
+async def _cancel_by_timeout(act: Act, after: float) -> None:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(after):
             await act()
-    except TimeoutError:
-        pass
 
 
-async def _cancel_by_wait_for(act: Callable[[], Awaitable[object]], after: float) -> None:
-    try:
+async def _cancel_by_wait_for(act: Act, after: float) -> None:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(act(), after)
-    except TimeoutError:
-        pass
 
 
-async def _cancel_by_task(act: Callable[[], Awaitable[object]], after: float) -> None:
+async def _cancel_by_task(act: Act, after: float) -> None:
     task = asyncio.ensure_future(act())
     await asyncio.sleep(after)
     task.cancel()
     await asyncio.wait({task})
 
 
-async def _storm(library: Library, cancel: Callable[[Callable[[], Awaitable[object]], float], Awaitable[None]]) -> None:
+async def _storm(library: Library, cancel: Cancel) -> None:
     """Cancel a hundred exchanges at different moments over few connections; then three that nobody cancels."""
     with FaultServer() as server:
         server.answer(Answer(delay=0.01))
@@ -391,8 +389,6 @@ async def test_pool_is_healthy_after_a_storm_of_scopes(name: str) -> None:
 
 @pytest.mark.parametrize("cancel", [_cancel_by_timeout, _cancel_by_wait_for, _cancel_by_task])
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
-def test_pool_is_healthy_after_a_storm_of_asyncio(
-    name: str, cancel: Callable[[Callable[[], Awaitable[object]], float], Awaitable[None]]
-) -> None:
+def test_pool_is_healthy_after_a_storm_of_asyncio(name: str, cancel: Cancel) -> None:
     """The same for asyncio's own ways to cancel."""
     asyncio.run(_storm(importlib.import_module(name), cancel))
