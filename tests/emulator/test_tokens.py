@@ -41,6 +41,8 @@ async def test_the_id_token_has_the_claims_of_cognito(
         "aud": web.client_id,
         "token_use": "id",
         "email": "ann@acme.com",
+        "acr": "urn:cognito:loa:1",
+        "amr": ["pwd"],
     }
 
 
@@ -64,6 +66,8 @@ async def test_the_access_token_has_the_claims_of_cognito(
         "token_use": "access",
         "scope": "openid email",
         "username": "ann",
+        "acr": "urn:cognito:loa:1",
+        "amr": ["pwd"],
     }
 
 
@@ -152,7 +156,7 @@ async def test_a_bare_person_has_no_empty_claims(pool: EmulatedPool) -> None:
     """Arrays that would be empty are absent."""
     pool.add_user("bob", password="x")
     claims = claims_of(pool.issue_id_token("bob"))
-    assert not {"cognito:groups", "cognito:roles", "identities", "amr", "nonce", "at_hash"} & set(claims)
+    assert not {"cognito:groups", "cognito:roles", "identities", "nonce", "at_hash"} & set(claims)
 
 
 async def test_sub_is_no_valid_uuid(ann: EmulatedUser) -> None:

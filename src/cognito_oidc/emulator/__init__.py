@@ -20,11 +20,14 @@ except ImportError as missing:
     ) from missing
 
 from cognito_oidc.emulator.app_clients import EmulatedAppClient
-from cognito_oidc.emulator.control import Behaviour, EmulatorClock, JournalEntry
+from cognito_oidc.emulator.behaviour import Behaviour
+from cognito_oidc.emulator.control import EmulatorClock, JournalEntry
 from cognito_oidc.emulator.core import CognitoEmulator
 from cognito_oidc.emulator.person import Person, PersonError
-from cognito_oidc.emulator.pools import EmulatedPool, EmulatedUser
+from cognito_oidc.emulator.pools import EmulatedPool
+from cognito_oidc.emulator.providers import OidcProvider
 from cognito_oidc.emulator.server import EmulatorServer
+from cognito_oidc.emulator.users import EmulatedUser, ExternalIdentity
 
 __all__ = [
     "Behaviour",
@@ -34,7 +37,9 @@ __all__ = [
     "EmulatedUser",
     "EmulatorClock",
     "EmulatorServer",
+    "ExternalIdentity",
     "JournalEntry",
+    "OidcProvider",
     "Person",
     "PersonError",
 ]

@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from starlette.responses import Response
 
     from cognito_oidc.emulator.pools import EmulatedPool
+
+    # An answer that needs calls to others first. It is run without the emulator's lock.
+    Errand = Callable[[], Awaitable[Response]]
 
 IssuerType = Literal["original", "updated"]
 
@@ -24,6 +29,7 @@ _REGION: Final = r"(?P<region>[a-z]{2,4}-(?:[a-z]+-)?[a-z]+-\d)"
 _ISSUER_HOST: Final = re.compile(rf"(?P<updated>issuer-)?cognito-idp\.{_REGION}\.amazonaws\.(?:com|com\.cn|eu)")
 _PREFIX_HOST: Final = re.compile(rf"(?P<prefix>[a-z0-9-]+)\.auth(?:-fips)?\.{_REGION}\.amazoncognito\.com")
 _UPDATED_SEGMENT: Final = "issuer-cognito-idp"
+IDP_RESPONSE_PATH: Final = "/oauth2/idpresponse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class Incoming:
 
     Attributes:
         place: The pool and path that it is for.
+        pools: All pools of the emulator.
         method: The HTTP method, `GET` for HEAD too.
         query: The first value of each query parameter, as a servlet would give it.
         form: The same for a form body; empty where the body is no form.
@@ -67,6 +74,7 @@ class Incoming:
     """
 
     place: Place
+    pools: tuple[EmulatedPool, ...]
     method: str
     query: Mapping[str, str]
     form: Mapping[str, str]
@@ -79,6 +87,10 @@ class Incoming:
     def pool(self) -> EmulatedPool:
         """The user pool that the request is for."""
         return self.place.pool
+
+    def registered(self, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Return URLs that an app client has, and those of other pools as they are reached here too."""
+        return (*urls, *(localised(self.pools, url, self.place.base) for url in urls))
 
 
 def production_issuer(pool: EmulatedPool, issuer_type: IssuerType) -> str:
@@ -116,6 +128,26 @@ def domain_root(pool: EmulatedPool, base: str | None) -> str | None:
         return None if host is None else f"https://{host}"
     segment = pool.custom_domain or pool.domain_prefix
     return None if segment is None else f"{base}/{segment}"
+
+
+def localised(pools: Iterable[EmulatedPool], url: str, base: str | None) -> str:
+    """Return a URL of one of the pools as a browser reaches it that came in at `base`.
+
+    What is registered between pools has production's hosts, since the port of a server is not known beforehand. URLs
+    of anybody else stay as they are.
+    """
+    if base is None:
+        return url
+    for pool in pools:
+        pairs = (
+            (domain_root(pool, None), domain_root(pool, base)),
+            (production_issuer(pool, "original"), issuer(pool, base, "original")),
+            (production_issuer(pool, "updated"), issuer(pool, base, "updated")),
+        )
+        for production, local in pairs:
+            if production is not None and local is not None and (url + "/").startswith(production + "/"):
+                return local + url.removeprefix(production)
+    return url
 
 
 def discovery_document(pool: EmulatedPool, base: str | None, issuer_type: IssuerType) -> dict[str, object]:

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cognito_oidc.emulator import addresses, backchannel, browser, token_endpoint
+from cognito_oidc.emulator import addresses, backchannel, browser, federation, token_endpoint
 from cognito_oidc.emulator.addresses import Incoming
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from cognito_oidc.emulator.control import Controls, Fault, Surroundings
+    from cognito_oidc.emulator.addresses import Errand
+    from cognito_oidc.emulator.control import Controls, Surroundings
     from cognito_oidc.emulator.pools import EmulatedPool
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -39,7 +40,7 @@ _CSRF_TOKEN: Final = re.compile(r"[\w-]{16,128}", re.ASCII)
 
 class _Endpoint(NamedTuple):
     name: str
-    handlers: Mapping[str, Callable[[Incoming], Response]]
+    handlers: Mapping[str, Callable[[Incoming], Response | Errand]]
     cross_origin: bool = False
 
 
@@ -47,6 +48,7 @@ _DOMAIN: Final = {
     "/oauth2/authorize": _Endpoint("authorize", {"GET": browser.authorize}),
     "/login": _Endpoint("login", {"GET": browser.login_page, "POST": browser.login}),
     "/oauth2/login": _Endpoint("login", {"GET": browser.login_page, "POST": browser.login}),
+    "/oauth2/idpresponse": _Endpoint("idpresponse", {"GET": federation.arrive, "POST": federation.arrive}),
     "/logout": _Endpoint("logout", {"GET": browser.logout}),
     "/error": _Endpoint("error", {"GET": browser.error_page}),
     # Source: https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html, CORS on these three.
@@ -73,21 +75,28 @@ def build_app(surroundings: Surroundings, controls: Controls, pools: Mapping[str
     """
 
     async def answer(request: Request) -> Response:
+        number, received_at = controls.next_number(), surroundings.clock()
         incoming = await _read(request, surroundings, pools)
         endpoint = _endpoint(incoming)
         fault = controls.take_fault(endpoint.name)
         if fault is not None and fault.delay:
             await anyio.sleep(fault.delay)
-        with surroundings.lock:
-            response = _respond(incoming, endpoint, fault)
-            controls.record(
-                endpoint=endpoint.name,
-                pool=incoming.place.pool if incoming is not None else None,
-                method=request.method,
-                parameters={**_first_values(request.url.query), **(incoming.form if incoming is not None else {})},
-                status=response.status_code,
-                received_at=surroundings.clock(),
-            )
+        if fault is None or fault.status is None:
+            response = await _right_answer(incoming, endpoint, surroundings)
+        else:
+            if fault.processed:
+                await _right_answer(incoming, endpoint, surroundings)
+            response = Response(fault.body, status_code=fault.status, headers=dict(fault.headers))
+            response = _with_cors(response, endpoint)
+        controls.record(
+            number,
+            endpoint=endpoint.name,
+            pool=incoming.place.pool if incoming is not None else None,
+            method=request.method,
+            parameters={**_first_values(request.url.query), **(incoming.form if incoming is not None else {})},
+            status=response.status_code,
+            received_at=received_at,
+        )
         return response
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=list(_METHODS))])
@@ -97,8 +106,9 @@ async def _read(request: Request, surroundings: Surroundings, pools: Mapping[str
     """Return the request as the endpoints see it, or None where no pool is addressed."""
     mount = str(request.scope.get("root_path", "")).rstrip("/")
     with surroundings.lock:
+        known = tuple(pools.values())
         place = addresses.find_place(
-            pools.values(),
+            known,
             scheme=request.url.scheme,
             netloc=request.headers.get("host", request.url.netloc),
             mount=mount,
@@ -114,6 +124,7 @@ async def _read(request: Request, surroundings: Surroundings, pools: Mapping[str
     csrf_token = request.cookies.get(_CSRF_COOKIE, "")
     return Incoming(
         place=place,
+        pools=known,
         method="GET" if request.method == "HEAD" else request.method,
         query=_first_values(request.url.query),
         form=_first_values(form),
@@ -131,37 +142,14 @@ def _endpoint(incoming: Incoming | None) -> _Endpoint:
     return table.get(incoming.place.path, _NOT_AN_ENDPOINT)
 
 
-def _respond(incoming: Incoming | None, endpoint: _Endpoint, fault: Fault | None) -> Response:
-    """Return the answer; a fault replaces it, after the work was done if it says so."""
-    if fault is not None and fault.status is not None:
-        if fault.processed:
-            _right_answer(incoming, endpoint)
-        return _with_cors(Response(fault.body, status_code=fault.status, headers=dict(fault.headers)), endpoint)
-    return _right_answer(incoming, endpoint)
-
-
-def _right_answer(incoming: Incoming | None, endpoint: _Endpoint) -> Response:
+async def _right_answer(incoming: Incoming | None, endpoint: _Endpoint, surroundings: Surroundings) -> Response:
+    """Return the answer; the state is touched under the lock, and calls to others are made without it."""
     if incoming is None:
         return Response("No user pool of this emulator has this address.\n", status_code=404, media_type="text/plain")
-    on_domain = incoming.place.surface == "domain"
-    handler = endpoint.handlers.get(incoming.method)
-    if handler is not None:
-        response = handler(incoming)
-    elif incoming.method == "OPTIONS" and endpoint.cross_origin:
-        allowed = ", ".join([*endpoint.handlers, "OPTIONS"])
-        headers = {
-            "access-control-allow-methods": allowed,
-            "access-control-allow-headers": "Authorization, Content-Type",
-            "access-control-max-age": "600",
-        }
-        response = Response(status_code=200, headers=headers)
-    elif endpoint.handlers:
-        response = Response(status_code=405, headers={"allow": ", ".join(endpoint.handlers)})
-    elif on_domain:
-        response = Response(status_code=404)
-    else:
-        response = backchannel.not_understood(incoming)
-    if on_domain:
+    with surroundings.lock:
+        outcome = _outcome(incoming, endpoint)
+    response = outcome if isinstance(outcome, Response) else await outcome()
+    if incoming.place.surface == "domain":
         response.headers["x-amz-cognito-request-id"] = str(uuid.uuid4())
         response.set_cookie(
             _CSRF_COOKIE,
@@ -172,6 +160,25 @@ def _right_answer(incoming: Incoming | None, endpoint: _Endpoint) -> Response:
             samesite="lax",
         )
     return _with_cors(response, endpoint)
+
+
+def _outcome(incoming: Incoming, endpoint: _Endpoint) -> Response | Errand:
+    handler = endpoint.handlers.get(incoming.method)
+    if handler is not None:
+        return handler(incoming)
+    if incoming.method == "OPTIONS" and endpoint.cross_origin:
+        allowed = ", ".join([*endpoint.handlers, "OPTIONS"])
+        headers = {
+            "access-control-allow-methods": allowed,
+            "access-control-allow-headers": "Authorization, Content-Type",
+            "access-control-max-age": "600",
+        }
+        return Response(status_code=200, headers=headers)
+    if endpoint.handlers:
+        return Response(status_code=405, headers={"allow": ", ".join(endpoint.handlers)})
+    if incoming.place.surface == "domain":
+        return Response(status_code=404)
+    return backchannel.not_understood(incoming)
 
 
 def _with_cors(response: Response, endpoint: _Endpoint) -> Response:

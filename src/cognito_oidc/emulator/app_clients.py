@@ -22,8 +22,8 @@ Grant = Literal["code", "implicit", "client_credentials"]
 
 _LETTERS_AND_DIGITS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _GRANTS: Final = frozenset({"code", "implicit", "client_credentials"})
-_LOCAL_USERS: Final = "COGNITO"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_USERS: Final = "COGNITO"
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 # Patterns and limits of the AWS service model (botocore 1.44.5, service `cognito-idp`).
 _CLIENT_SECRET: Final = re.compile(r"[\w+]{24,64}", re.ASCII)
 _MAX_URL: Final = 1_024
@@ -51,6 +51,7 @@ class EmulatedAppClient:
         refresh_token_validity: Seconds.
         token_revocation: Whether `/oauth2/revoke` works for this client.
         read_attributes: Names of the attributes it may read, or None for all.
+        write_attributes: Names of the attributes it may write, those mapped from a provider among them; None for all.
         identity_providers: Where its users may come from; `COGNITO` is the pool's own directory.
     """
 
@@ -71,6 +72,8 @@ class EmulatedAppClient:
         refresh_token_validity: int = 2_592_000,
         token_revocation: bool = True,
         read_attributes: frozenset[str] | None = None,
+        write_attributes: frozenset[str] | None = None,
+        identity_providers: tuple[str, ...] = (LOCAL_USERS,),
     ) -> None:
         if "client_credentials" in grants and client_secret is False:
             raise ConfigurationError("client_credentials needs a client secret: pass client_secret=True")
@@ -95,7 +98,8 @@ class EmulatedAppClient:
         )
         self.token_revocation = token_revocation
         self.read_attributes = read_attributes
-        self.identity_providers = frozenset({_LOCAL_USERS})
+        self.write_attributes = write_attributes
+        self.identity_providers = identity_providers
 
     def __repr__(self) -> str:
         return f"EmulatedAppClient({self.name!r}, client_id={self.client_id!r})"
@@ -109,6 +113,16 @@ class EmulatedAppClient:
     def pool(self) -> EmulatedPool:
         """The pool that it is registered with."""
         return self._pool
+
+    @property
+    def has_local_users(self) -> bool:
+        """Whether people of the pool's own directory may sign in."""
+        return LOCAL_USERS in self.identity_providers
+
+    @property
+    def external_providers(self) -> tuple[str, ...]:
+        """The names of its external identity providers."""
+        return tuple(name for name in self.identity_providers if name != LOCAL_USERS)
 
     @property
     def tracks_tokens(self) -> bool:
@@ -190,7 +204,7 @@ def checked_url(url: str) -> str:
         raise ConfigurationError(f"{url!r} must be an absolute URL without a fragment")
     if parts.scheme in {"http", "https"} and not host:
         raise ConfigurationError(f"{url!r} has no host")
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         raise ConfigurationError(f"{url!r} must be https: http is for localhost, 127.0.0.1 and [::1] only")
     return url
 

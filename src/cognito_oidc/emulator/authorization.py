@@ -56,10 +56,24 @@ class Demand:
     prompt: frozenset[str]
     max_age: int | None
     resource: str | None
+    provider: str | None
+    login_hint: str | None
+    acr_values: tuple[str, ...]
+    base: str | None
 
     def accepts(self, session: BrowserSession | None, now: float) -> bool:
-        """Tell whether a session is enough, as far as `max_age` goes."""
-        return session is not None and (self.max_age is None or now - int(session.created_at) <= self.max_age)
+        """Tell whether a session is enough, as far as its age and its provider go."""
+        return (
+            session is not None
+            and (self.max_age is None or now - int(session.created_at) <= self.max_age)
+            and session.provider in self.client.identity_providers
+            and self.provider in {None, session.provider}
+        )
+
+    def refusal(self, error: str, description: str | None = None) -> Response:
+        """Return an error as a redirect to the application."""
+        back = _ReturnAddress(redirect_uri=self.redirect_uri, implicit=self.implicit, state=self.state)
+        return back.refuse(error, description).response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +106,7 @@ def judge(incoming: Incoming) -> Demand:
         raise back.refuse("invalid_request")
     if _GRANT_OF[response_type] not in client.grants:
         raise back.refuse("unauthorized_client")
-    _check_provider(incoming, client)
+    provider = _chosen_provider(incoming, client)
     challenge, method = query.get("code_challenge") or None, query.get("code_challenge_method") or None
     if (challenge is None) != (method is None) or method not in {None, "S256"}:
         raise back.refuse("invalid_request")
@@ -116,12 +130,18 @@ def judge(incoming: Incoming) -> Demand:
         prompt=prompt,
         max_age=int(max_age) if max_age is not None else None,
         resource=resource,
+        provider=provider,
+        login_hint=query.get("login_hint") or None,
+        acr_values=tuple(query.get("acr_values", "").split()),
+        base=incoming.place.base,
     )
 
 
 def complete(incoming: Incoming, demand: Demand, session: BrowserSession, now: float) -> Response:
     """Send a signed-in person back to the application with a code, or with tokens."""
     auth_time = int(session.created_at)
+    asked = bool(demand.acr_values) or demand.max_age is not None
+    context = session.context.shown(incoming.pool.surroundings.behaviour, asked=asked)
     if not demand.implicit:
         code = Code(
             user=session.user,
@@ -132,6 +152,7 @@ def complete(incoming: Incoming, demand: Demand, session: BrowserSession, now: f
             nonce=demand.nonce,
             code_challenge=demand.code_challenge,
             resource=demand.resource,
+            context=context,
             expires_at=now + CODE_SECONDS,
         )
         return send_back(demand.redirect_uri, {"code": incoming.pool.ledger.add_code(code, now), "state": demand.state})
@@ -142,6 +163,7 @@ def complete(incoming: Incoming, demand: Demand, session: BrowserSession, now: f
         auth_time=auth_time,
         nonce=demand.nonce,
         resource=demand.resource,
+        context=context,
     )
     tokens = mint(incoming, incoming.pool.ledger.add_sign_in(sign_in, now), now=now, nonce=demand.nonce)
     named = {
@@ -207,17 +229,32 @@ def _check_return_address(incoming: Incoming) -> tuple[EmulatedAppClient, str]:
         # left out by a client with one identity provider and one callback URL.
         if len(client.redirect_uris) != 1:
             raise RefusedError(pages.parameter_missing(incoming, "redirect_uri"))
-        return client, client.redirect_uris[0]
-    if redirect_uri not in client.redirect_uris:
+        return client, incoming.registered(client.redirect_uris)[-1]
+    if redirect_uri not in incoming.registered(client.redirect_uris):
         raise RefusedError(to_error_page(incoming, "redirect_mismatch"))
     return client, redirect_uri
 
 
-def _check_provider(incoming: Incoming, client: EmulatedAppClient) -> None:
-    """Refuse an identity provider that the app client does not have; names are case-sensitive."""
-    name = incoming.query.get("identity_provider")
-    if incoming.query.get("idp_identifier") or (name and name not in client.identity_providers):
+def _chosen_provider(incoming: Incoming, client: EmulatedAppClient) -> str | None:
+    """Return the name of the provider that the person must use, or None where they may choose.
+
+    Names are case-sensitive, and the app client must have the provider.
+    """
+    name, identifier = incoming.query.get("identity_provider"), incoming.query.get("idp_identifier")
+    if name:
+        if name not in client.identity_providers:
+            raise RefusedError(to_error_page(incoming, _PROVIDER_NOT_AVAILABLE))
+        return name
+    if identifier:
+        for each in client.external_providers:
+            if identifier in incoming.pool.providers[each].idp_identifiers:
+                return each
         raise RefusedError(to_error_page(incoming, _PROVIDER_NOT_AVAILABLE))
+    if not client.identity_providers:
+        raise RefusedError(to_error_page(incoming, _PROVIDER_NOT_AVAILABLE))
+    only = client.external_providers if not client.has_local_users else ()
+    chosen = incoming.pool.surroundings.behaviour.only_provider_is_chosen
+    return only[0] if chosen and len(only) == 1 else None
 
 
 def _granted_scopes(incoming: Incoming, client: EmulatedAppClient, back: _ReturnAddress) -> tuple[str, ...]:

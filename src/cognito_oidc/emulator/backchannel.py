@@ -70,7 +70,10 @@ def userinfo(incoming: Incoming) -> Response:
     if "openid" not in scopes:
         status = incoming.pool.surroundings.behaviour.userinfo_missing_scope_status
         return _userinfo_error("invalid_token", _NO_OPENID, status=status)
-    return json_answer({"sub": user.sub, **visible_attributes(user, client, scopes), "username": user.username})
+    named = {"sub": user.sub, **visible_attributes(user, client, scopes), "username": user.username}
+    if identities := user.identities_claim():
+        named["identities"] = json.dumps(identities)
+    return json_answer(named)
 
 
 def userinfo_by_post(incoming: Incoming) -> Response:

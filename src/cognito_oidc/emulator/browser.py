@@ -12,45 +12,52 @@ import hmac
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from cognito_oidc.emulator import authorization, pages
+from cognito_oidc.emulator import authorization, federation, pages, sessions
+from cognito_oidc.emulator.app_clients import LOCAL_USERS
 from cognito_oidc.emulator.authorization import RefusedError, find_client, judge, redirect, send_back, to_error_page
-from cognito_oidc.emulator.ledger import SESSION_SECONDS, BrowserSession
+from cognito_oidc.emulator.ledger import Context
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from cognito_oidc.emulator.addresses import Incoming
+    from cognito_oidc.emulator.addresses import Errand, Incoming
     from cognito_oidc.emulator.authorization import Demand
+    from cognito_oidc.emulator.ledger import BrowserSession
+    from cognito_oidc.emulator.users import EmulatedUser
 
-SESSION_COOKIE: Final = "cognito"
 # What `/logout` hands on to the login page, as its documentation lists it.
 # Source: https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html
 _LOGOUT_PARAMETERS: Final = ("client_id", "redirect_uri", "response_type", "scope", "state", "nonce")
 _PKCE_PARAMETERS: Final = ("code_challenge", "code_challenge_method")
 
 
-def authorize(incoming: Incoming) -> Response:
-    """Answer `GET /oauth2/authorize`: on to the application with a live session, else to the login page."""
+def authorize(incoming: Incoming) -> Response | Errand:
+    """Answer `GET /oauth2/authorize`: on to the application, to an external provider, or to the login page."""
     try:
         demand = judge(incoming)
     except RefusedError as refused:
         return refused.response
     now = incoming.pool.surroundings.clock()
-    session = _session(incoming, now)
-    if session is not None and demand.accepts(session, now) and not demand.prompt & {"login", "select_account"}:
+    session = sessions.find(incoming, now)
+    asks_again = demand.prompt & {"login", "select_account"} or _asks_provider_again(incoming, demand)
+    if session is not None and demand.accepts(session, now) and not asks_again:
         return authorization.complete(incoming, demand, session, now)
     if "none" in demand.prompt:
         named = {"error": "login_required", "state": demand.state}
         return send_back(demand.redirect_uri, named, fragment=demand.implicit)
+    if demand.provider not in {None, LOCAL_USERS}:
+        return federation.depart(incoming, demand)
     return redirect(_login_url(incoming))
 
 
-def login_page(incoming: Incoming) -> Response:
+def login_page(incoming: Incoming) -> Response | Errand:
     """Answer `GET /login` with the form."""
     try:
         demand = judge(incoming)
     except RefusedError as refused:
         return refused.response
+    if demand.provider not in {None, LOCAL_USERS}:
+        return federation.depart(incoming, demand)
     return _form(incoming, demand, username=incoming.query.get("login_hint", ""), problem=None)
 
 
@@ -70,37 +77,25 @@ def login(incoming: Incoming) -> Response:
         if session is None:
             return _form(incoming, demand, username="", problem=None)
         return authorization.complete(incoming, demand, session, now)
+    if not _takes_passwords(demand):
+        return _form(incoming, demand, username="", problem=None)
     username = incoming.form.get("username", "")
     user = incoming.pool.users.get(username)
-    password = incoming.form.get("password", "")
-    if user is None or not hmac.compare_digest(user.password.encode(), password.encode()):
+    if user is None or not _has_password(user, incoming.form.get("password", "")):
         return _form(incoming, demand, username=username, problem="incorrect")
     if not user.enabled:
         return _form(incoming, demand, username=username, problem="disabled")
-    response = authorization.complete(incoming, demand, BrowserSession(user, now), now)
-    response.set_cookie(
-        SESSION_COOKIE,
-        incoming.pool.ledger.open_session(user, now),
-        max_age=SESSION_SECONDS,
-        path=incoming.place.cookie_path,
-        secure=incoming.place.secure,
-        httponly=True,
-        samesite="lax",
-    )
-    return response
+    context = Context(amr=("pwd",), acr=incoming.pool.surroundings.behaviour.password_acr)
+    return sessions.sign_in(incoming, demand, user, provider=LOCAL_USERS, context=context)
 
 
 def logout(incoming: Incoming) -> Response:
     """Answer `GET /logout`, in both its forms; the session ends even where the parameters are wrong."""
-    incoming.pool.ledger.close_session(incoming.cookies.get(SESSION_COOKIE))
     try:
         response = _after_logout(incoming)
     except RefusedError as refused:
         response = refused.response
-    response.delete_cookie(
-        SESSION_COOKIE, path=incoming.place.cookie_path, secure=incoming.place.secure, httponly=True, samesite="lax"
-    )
-    return response
+    return sessions.end(incoming, response)
 
 
 def error_page(incoming: Incoming) -> Response:
@@ -111,14 +106,14 @@ def error_page(incoming: Incoming) -> Response:
 def _after_logout(incoming: Incoming) -> Response:
     client = find_client(incoming)
     logout_uri = incoming.query.get("logout_uri")
-    if logout_uri and logout_uri in client.logout_uris:
+    if logout_uri and logout_uri in incoming.registered(client.logout_uris):
         return redirect(logout_uri)
     redirect_uri = incoming.query.get("redirect_uri")
     if logout_uri or not redirect_uri:
         # Also for OpenID Connect's own post_logout_redirect_uri, which Cognito does not know.
         # Source: https://github.com/streamlit/streamlit/issues/14601
         return to_error_page(incoming, pages.missing_text("redirect_uri"))
-    if redirect_uri not in client.redirect_uris:
+    if redirect_uri not in incoming.registered(client.redirect_uris):
         return to_error_page(incoming, "redirect_mismatch")
     if not incoming.query.get("response_type"):
         return to_error_page(incoming, pages.missing_text("response_type"))
@@ -137,17 +132,31 @@ def _form(incoming: Incoming, demand: Demand, *, username: str, problem: str | N
         application=demand.client.name,
         username=username,
         problem=problem,
+        takes_passwords=_takes_passwords(demand),
+        providers=demand.client.external_providers if demand.provider is None else (),
+        chooser=f"{incoming.place.root}/oauth2/authorize",
         signed_in_as=offered.user.username if offered is not None else None,
     )
 
 
-def _session(incoming: Incoming, now: float) -> BrowserSession | None:
-    return incoming.pool.ledger.find_session(incoming.cookies.get(SESSION_COOKIE), now)
+def _asks_provider_again(incoming: Incoming, demand: Demand) -> bool:
+    """Tell whether a provider that the request names is asked although there is a session from it."""
+    named = bool(incoming.query.get("identity_provider") or incoming.query.get("idp_identifier"))
+    ask = incoming.pool.surroundings.behaviour.session_with_identity_provider == "ask"
+    return ask and named and demand.provider != LOCAL_USERS and "none" not in demand.prompt
+
+
+def _takes_passwords(demand: Demand) -> bool:
+    return demand.client.has_local_users and demand.provider in {None, LOCAL_USERS}
+
+
+def _has_password(user: EmulatedUser, password: str) -> bool:
+    return user.password is not None and hmac.compare_digest(user.password.encode(), password.encode())
 
 
 def _session_to_offer(incoming: Incoming, demand: Demand, now: float) -> BrowserSession | None:
     """Return the session that the login page may offer to go on with."""
-    session = _session(incoming, now)
+    session = sessions.find(incoming, now)
     return session if demand.accepts(session, now) and "login" not in demand.prompt else None
 
 

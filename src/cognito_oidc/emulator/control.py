@@ -1,4 +1,4 @@
-"""What a test may steer and look at: the clock, the switches, the faults, the journal.
+"""What a test may steer and look at: the clock, the faults, the journal.
 
 Decides what each of them is and how they are kept safe between threads; the endpoints decide when to ask them.
 """
@@ -10,19 +10,33 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import count
+from operator import itemgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cognito_oidc.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import httpx
 
+    from cognito_oidc.emulator.behaviour import Behaviour
     from cognito_oidc.emulator.pools import EmulatedPool
 
-ENDPOINTS: Final = ("discovery", "jwks", "authorize", "login", "token", "userinfo", "revoke", "logout", "error")
+ENDPOINTS: Final = (
+    "discovery",
+    "jwks",
+    "authorize",
+    "login",
+    "idpresponse",
+    "token",
+    "userinfo",
+    "revoke",
+    "logout",
+    "error",
+)
 _MASK: Final = "***"
 _SECRET_PARAMETERS: Final = frozenset(
     {
@@ -39,46 +53,6 @@ _SECRET_PARAMETERS: Final = frozenset(
 )
 _JOURNAL_LENGTH: Final = 10_000  # a server may run for days
 _MAX_JOURNAL_VALUE: Final = 2_048  # characters; a callback URL has at most 1,024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
-    """What the emulator does where it is not known what Amazon Cognito does.
-
-    A program that passes its tests under both positions of a switch works whichever turns out to be true.
-
-    Attributes:
-        invalid_client_status: Status of `invalid_client` at `/oauth2/token`. The guide's general map says 400.
-        invalid_client_description: The `error_description` beside a wrong client secret, or None for none.
-        nonce_on_refresh: Whether an ID token from a refresh repeats the nonce of the sign-in.
-        machine_scope_not_allowed: A scope that the app client lacks, at client credentials: `"reject"` answers
-            `invalid_scope`, `"ignore"` leaves it out, as one page of the guide says.
-        authorize_scope_not_allowed: The same at `/oauth2/authorize`: `error=invalid_scope` on the redirect URI,
-            `error=invalid_request` with the description `invalid_scope`, or Cognito's own error page. All were seen.
-        verifier_without_challenge: A `code_verifier` for a code that was asked for without a challenge.
-        refresh_reuse_revokes_sign_in: Whether a refresh token that was rotated out kills the whole sign-in when used.
-        revoke_secret_in_body: Whether `/oauth2/revoke` takes `client_secret` in the form beside the documented header.
-        userinfo_by_post: Whether userInfo answers POST as well as the documented GET.
-        userinfo_missing_scope_status: Status of userInfo for an access token without the scope `openid`.
-        logout_keeps_pkce: Whether `/logout` with `redirect_uri` hands `code_challenge` on to the login page.
-        both_issuer_hosts: Whether discovery and keys are also served on the host of the issuer type that the pool
-            does not use.
-        key_set_max_age: `max-age` of the key set's Cache-Control header in seconds, or None for no such header.
-    """
-
-    invalid_client_status: Literal[400, 401] = 400
-    invalid_client_description: str | None = "invalid_client_secret"
-    nonce_on_refresh: bool = False
-    machine_scope_not_allowed: Literal["reject", "ignore"] = "reject"
-    authorize_scope_not_allowed: Literal["invalid_scope", "invalid_request", "error_page"] = "invalid_scope"
-    verifier_without_challenge: Literal["reject", "ignore"] = "reject"
-    refresh_reuse_revokes_sign_in: bool = False
-    revoke_secret_in_body: bool = True
-    userinfo_by_post: bool = False
-    userinfo_missing_scope_status: Literal[401, 403] = 401
-    logout_keeps_pkce: bool = False
-    both_issuer_hosts: bool = True
-    key_set_max_age: int | None = None
 
 
 class EmulatorClock:
@@ -133,14 +107,18 @@ class Surroundings(Protocol):
         """Return a client whose requests reach the emulator in process."""
         ...
 
+    def upstream_client(self) -> httpx.AsyncClient:
+        """Return a client that reaches the emulator in process, and anybody else over the network."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
     """One request that arrived.
 
     Attributes:
-        endpoint: `discovery`, `jwks`, `authorize`, `login`, `token`, `userinfo`, `revoke`, `logout`, `error`, or
-            `unknown`.
+        endpoint: `discovery`, `jwks`, `authorize`, `login`, `idpresponse`, `token`, `userinfo`, `revoke`, `logout`,
+            `error`, or `unknown`.
         pool_id: The user pool that was addressed, or None.
         method: The HTTP method.
         parameters: Query and form parameters, the first of each name; secrets are `***`.
@@ -206,7 +184,8 @@ class Controls:
     """The queue of faults and the journal of one emulator. Safe between threads."""
 
     _faults: dict[str, deque[Fault]] = field(default_factory=dict)
-    _entries: deque[JournalEntry] = field(default_factory=lambda: deque(maxlen=_JOURNAL_LENGTH))
+    _entries: deque[tuple[int, JournalEntry]] = field(default_factory=lambda: deque(maxlen=_JOURNAL_LENGTH))
+    _numbers: Iterator[int] = field(default_factory=count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add_fault(self, endpoint: str, fault: Fault, *, times: int) -> None:
@@ -227,8 +206,14 @@ class Controls:
             waiting = self._faults.get(endpoint)
             return waiting.popleft() if waiting else None
 
-    def record(  # one line of the journal
+    def next_number(self) -> int:
+        """Return the place of a request in the journal, to be asked for when it arrives."""
+        with self._lock:
+            return next(self._numbers)
+
+    def record(
         self,
+        number: int,
         *,
         endpoint: str,
         pool: EmulatedPool | None,
@@ -251,12 +236,13 @@ class Controls:
             received_at=received_at,
         )
         with self._lock:
-            self._entries.append(entry)
+            self._entries.append((number, entry))
 
     def entries(self) -> list[JournalEntry]:
-        """Return what arrived so far, oldest first."""
+        """Return what arrived and was answered so far, in the order of arrival."""
         with self._lock:
-            return list(self._entries)
+            entries = list(self._entries)
+        return [entry for _, entry in sorted(entries, key=itemgetter(0))]
 
 
 def check_endpoint(endpoint: str) -> None:

@@ -9,6 +9,7 @@ import re
 import secrets
 import threading
 from contextlib import asynccontextmanager, nullcontext
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
@@ -17,14 +18,16 @@ import httpx
 
 from cognito_oidc.emulator import addresses
 from cognito_oidc.emulator.app import build_app
-from cognito_oidc.emulator.control import Behaviour, Controls, EmulatorClock, build_fault, check_endpoint
+from cognito_oidc.emulator.behaviour import Behaviour
+from cognito_oidc.emulator.control import Controls, EmulatorClock, build_fault, check_endpoint
 from cognito_oidc.emulator.person import Person
 from cognito_oidc.emulator.pools import EmulatedPool
 from cognito_oidc.emulator.server import run_server
+from cognito_oidc.emulator.upstream import UpstreamTransport
 from cognito_oidc.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
     from starlette.applications import Starlette
 
@@ -95,6 +98,8 @@ class CognitoEmulator:
         custom_domain: str | None = None,
         region: str = "eu-west-1",
         issuer_type: IssuerType = "original",
+        required_attributes: Iterable[str] = (),
+        immutable_attributes: Iterable[str] = (),
     ) -> EmulatedPool:
         """Create a user pool.
 
@@ -105,6 +110,8 @@ class CognitoEmulator:
             custom_domain: A custom domain beside a prefix; discovery then lists only this one.
             region: The Region of a generated id.
             issuer_type: Which issuer its tokens carry.
+            required_attributes: Attributes that everybody must have, and every sign-in from a provider must bring.
+            immutable_attributes: Attributes that keep their first value.
 
         Raises:
             ConfigurationError: Cognito would refuse the id or the domain, or it is taken.
@@ -118,7 +125,15 @@ class CognitoEmulator:
         prefix, custom_domain = _checked_domains(domain, custom_domain)
         if issuer_type not in {"original", "updated"}:
             raise ConfigurationError(f"issuer_type must be 'original' or 'updated', got {issuer_type!r}")
-        pool = EmulatedPool(self, pool_id, domain_prefix=prefix, custom_domain=custom_domain, issuer_type=issuer_type)
+        pool = EmulatedPool(
+            self,
+            pool_id,
+            domain_prefix=prefix,
+            custom_domain=custom_domain,
+            issuer_type=issuer_type,
+            required_attributes=required_attributes,
+            immutable_attributes=immutable_attributes,
+        )
         with self.lock:
             if pool_id in self._pools:
                 raise ConfigurationError(f"there is a pool {pool_id} already")
@@ -128,9 +143,58 @@ class CognitoEmulator:
             self._pools[pool_id] = pool
         return pool
 
+    def federated_pair(
+        self,
+        *,
+        provider_name: str = "Corp",
+        attribute_mapping: Mapping[str, str] | None = None,
+        scopes: Iterable[str] = ("openid", "email", "profile"),
+    ) -> tuple[EmulatedPool, EmulatedPool]:
+        """Create two pools, the second of which signs people in through the first as its OpenID provider.
+
+        Args:
+            provider_name: What the second pool calls the first; its domain's prefix is made of it.
+            attribute_mapping: Claims by attribute name; the e-mail address when left out, which then counts as
+                unverified, as in AWS.
+            scopes: What the second pool asks the first for.
+
+        Returns:
+            The upstream pool and the downstream pool. App clients made by the latter's `client` take its own people
+            too.
+
+        Raises:
+            ConfigurationError: The name is none that Cognito takes.
+        """
+        wanted = re.sub(r"[^a-z0-9]+", "-", provider_name.lower()).strip("-")
+        upstream = self.add_pool(domain=self._free_prefix(wanted))
+        downstream = self.add_pool(domain=self._free_prefix("app"))
+        client = upstream.add_client(
+            f"{provider_name} federation",
+            redirect_uris=[downstream.idp_response_url],
+            scopes=scopes,
+            client_secret=True,
+        )
+        downstream.add_oidc_provider(
+            provider_name,
+            issuer=upstream,
+            client_id=client.client_id,
+            client_secret=client.client_secret or "",
+            scopes=scopes,
+            attribute_mapping=attribute_mapping if attribute_mapping is not None else {"email": "email"},
+        )
+        return upstream, downstream
+
     def http_client(self) -> httpx.AsyncClient:
         """Return a new client whose requests reach this emulator in process, whatever host they name."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.asgi_app), trust_env=False)
+
+    def upstream_client(self) -> httpx.AsyncClient:
+        """Return a new client as the pools use it: in process to this emulator, over the network to anybody else."""
+        return httpx.AsyncClient(
+            transport=UpstreamTransport(self.asgi_app, self.serves),
+            trust_env=False,
+            timeout=self.behaviour.upstream_timeout,
+        )
 
     def serves(self, url: str) -> bool:
         """Tell whether an absolute URL is one of a pool here, under production's hosts or on a running server."""
@@ -145,18 +209,36 @@ class CognitoEmulator:
             )
         return place is not None and place.base is None
 
-    def person(self, username: str, password: str, *, http_client: httpx.AsyncClient | None = None) -> Person:
+    def person(
+        self,
+        username: str,
+        password: str,
+        *,
+        new_password: str | None = None,
+        provider: str | None = None,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> Person:
         """Return a simulated person at a browser.
 
         Args:
             username: The name they sign in with.
             password: Their password.
+            new_password: What they choose where the password must be changed.
+            provider: The identity provider whose button they press where a login page has it; their name and password
+                are then those at the provider.
             http_client: A client to browse with, which is not closed. Left out: URLs of a running server go over the
                 network, all others in process.
         """
         borrowed = nullcontext(http_client) if http_client is not None else None
         open_client = (lambda: borrowed) if borrowed is not None else self._browser
-        return Person(username, password, open_client=open_client, serves=self.serves)
+        return Person(
+            username,
+            password,
+            open_client=open_client,
+            serves=self.serves,
+            new_password=new_password,
+            provider=provider,
+        )
 
     def fail_next(
         self,
@@ -174,7 +256,8 @@ class CognitoEmulator:
         """Queue a fault for the next requests to an endpoint, of whatever pool.
 
         Args:
-            endpoint: `discovery`, `jwks`, `authorize`, `login`, `token`, `userinfo`, `revoke`, `logout` or `error`.
+            endpoint: `discovery`, `jwks`, `authorize`, `login`, `idpresponse`, `token`, `userinfo`, `revoke`, `logout`
+                or `error`.
             status: The status to answer, or None for the right answer, late.
             retry_after: Seconds for a Retry-After header.
             body: The body: text, bytes, or a mapping that becomes JSON.
@@ -233,6 +316,15 @@ class CognitoEmulator:
     def _running(self) -> tuple[str, ...]:
         with self.lock:
             return tuple(self._base_urls)
+
+    def _free_prefix(self, wanted: str) -> str:
+        """Return a domain prefix that no pool has: the one wanted, or with a number."""
+        if not _PREFIX.fullmatch(wanted) or any(word in wanted for word in _FORBIDDEN_IN_PREFIX):
+            wanted = "upstream"
+        taken = {pool.domain_prefix for pool in self.pools.values()}
+        return next(
+            prefix for number in count(1) if (prefix := wanted if number == 1 else f"{wanted}-{number}") not in taken
+        )
 
     def _browser(self) -> httpx.AsyncClient:
         """Return a client that takes the network to our own servers, and no network to anything else."""

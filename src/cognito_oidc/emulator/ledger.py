@@ -1,4 +1,4 @@
-"""What a pool remembers between requests: browser sessions, codes, sign-ins and their refresh tokens.
+"""What a pool remembers between requests: browser sessions, trips to providers, codes, sign-ins, refresh tokens.
 
 Decides how long each lives and when it dies. Time is an argument; whoever calls holds the emulator's lock.
 """
@@ -17,21 +17,57 @@ from cognito_oidc.emulator.tokens import generate_refresh_token
 
 if TYPE_CHECKING:
     from cognito_oidc.emulator.app_clients import EmulatedAppClient
-    from cognito_oidc.emulator.pools import EmulatedUser
+    from cognito_oidc.emulator.authorization import Demand
+    from cognito_oidc.emulator.behaviour import Behaviour
+    from cognito_oidc.emulator.providers import OidcProvider, ProviderEndpoints
+    from cognito_oidc.emulator.users import EmulatedUser
 
 # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html: one hour from the
 # sign-in, not prolonged by use.
 SESSION_SECONDS: Final = 3_600
 # https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html: five minutes, used once.
 CODE_SECONDS: Final = 300
+# https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-oidc-idp.html: five minutes to a provider
+# and back.
+TRIP_SECONDS: Final = 300
+_STATE_BYTES: Final = 384  # opaque and long, as the states of real pools: 512 characters
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """How a person proved who they are: the claims `amr` and `acr`."""
+
+    amr: tuple[str, ...] = ()
+    acr: str | None = None
+
+    def shown(self, behaviour: Behaviour, *, asked: bool) -> Context:
+        """Return what of it tokens may say.
+
+        Args:
+            behaviour: The emulator's switches.
+            asked: Whether `acr_values` or `max_age` was sent.
+        """
+        visible = behaviour.authentication_context == "always" or (
+            behaviour.authentication_context == "on_request" and asked
+        )
+        return self if visible else Context()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserSession:
-    """A browser that is signed in at the pool's domain."""
+    """A browser that is signed in at the pool's domain.
+
+    Attributes:
+        user: Who is signed in.
+        created_at: Epoch seconds of the sign-in.
+        provider: The external provider that they came from, or `COGNITO`.
+        context: How they signed in.
+    """
 
     user: EmulatedUser
     created_at: float
+    provider: str
+    context: Context
 
     def is_alive(self, now: float) -> bool:
         """Tell whether the session still signs the person in."""
@@ -50,7 +86,37 @@ class Code:
     nonce: str | None
     code_challenge: str | None
     resource: str | None
+    context: Context
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """A person who was sent to an external provider, and is expected back within five minutes.
+
+    Attributes:
+        demand: What the application asked for.
+        provider: Where the person was sent.
+        endpoints: The provider's URLs, as they were found when the person left.
+        callback: The pool's own callback URL.
+        nonce: What the provider's ID token must repeat.
+        code_verifier: The PKCE verifier, if a challenge was sent.
+        browser: The value of the cookie that only the same browser has.
+        started_at: Epoch seconds.
+    """
+
+    demand: Demand
+    provider: OidcProvider
+    endpoints: ProviderEndpoints
+    callback: str
+    nonce: str
+    code_verifier: str | None
+    browser: str
+    started_at: float
+
+    def is_alive(self, now: float) -> bool:
+        """Tell whether the person is still in time."""
+        return now < self.started_at + TRIP_SECONDS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +129,7 @@ class SignIn:
     auth_time: int
     nonce: str | None = None
     resource: str | None = None
+    context: Context = field(default_factory=Context)
     refresh_expires_at: float = 0.0
     revoked: bool = False
     origin_jti: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -84,19 +151,21 @@ class RefreshToken:
 class Ledger:
     """Everything that one pool hands out and must know again."""
 
-    __slots__ = ("_codes", "_refresh_tokens", "_sessions", "_sign_ins")
+    __slots__ = ("_codes", "_refresh_tokens", "_sessions", "_sign_ins", "_trips")
 
     def __init__(self) -> None:
         self._sessions: dict[str, BrowserSession] = {}
         self._codes: dict[str, Code] = {}
         self._refresh_tokens: dict[str, RefreshToken] = {}
         self._sign_ins: dict[str, SignIn] = {}
+        self._trips: dict[str, Trip] = {}
 
-    def open_session(self, user: EmulatedUser, now: float) -> str:
+    def open_session(self, session: BrowserSession) -> str:
         """Sign a browser in and return the value of its cookie, a new one each time."""
-        self._sessions = {value: session for value, session in self._sessions.items() if session.is_alive(now)}
+        now = session.created_at
+        self._sessions = {value: each for value, each in self._sessions.items() if each.is_alive(now)}
         value = secrets.token_urlsafe(32)
-        self._sessions[value] = BrowserSession(user, now)
+        self._sessions[value] = session
         return value
 
     def find_session(self, cookie: str | None, now: float) -> BrowserSession | None:
@@ -124,6 +193,17 @@ class Ledger:
     def use_code(self, value: str) -> None:
         """Make a code invalid."""
         self._codes.pop(value, None)
+
+    def add_trip(self, trip: Trip, now: float) -> str:
+        """Remember a trip to a provider and return the state that stands for it."""
+        self._trips = {value: each for value, each in self._trips.items() if each.is_alive(now)}
+        value = secrets.token_urlsafe(_STATE_BYTES)
+        self._trips[value] = trip
+        return value
+
+    def end_trip(self, state: str) -> Trip | None:
+        """Return the trip that a state stands for, and forget it; it may have taken too long."""
+        return self._trips.pop(state, None)
 
     def add_sign_in(self, sign_in: SignIn, now: float) -> SignIn:
         """Remember a sign-in, whose refresh tokens live from now for as long as the app client says."""

@@ -32,6 +32,9 @@ def login(
     application: str,
     username: str,
     problem: str | None,
+    takes_passwords: bool,
+    providers: tuple[str, ...],
+    chooser: str,
     signed_in_as: str | None,
 ) -> Response:
     """Return the login page.
@@ -42,6 +45,9 @@ def login(
         application: The app client's name.
         username: What stands in the first field.
         problem: The name of the phrase that says what went wrong, or None.
+        takes_passwords: Whether people of the pool's own directory may sign in.
+        providers: External providers to choose from.
+        chooser: The absolute URL that the choice is sent to, with the request's parameters.
         signed_in_as: The person whose session the page offers to go on with, or None.
     """
     return _page(
@@ -52,6 +58,10 @@ def login(
         application=application,
         username=username[:_MAX_TEXT],
         problem=problem,
+        takes_passwords=takes_passwords,
+        providers=providers,
+        chooser=chooser,
+        parameters=incoming.query,
         signed_in_as=signed_in_as,
     )
 

@@ -1,20 +1,20 @@
-"""User pools, and the people, groups and resource servers in them.
+"""User pools: their app clients, resource servers, identity providers and keys.
 
-Decides which registrations Cognito would take, and is what a test holds in its hand. What happens to a request is
-decided by the endpoints.
+Decides which registrations Cognito would take, and is what a test holds in its hand. Its people are in `directory`;
+what happens to a request is decided by the endpoints.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 from typing import TYPE_CHECKING, Final
 
-from cognito_oidc.emulator.addresses import domain_host, production_issuer
-from cognito_oidc.emulator.app_clients import EmulatedAppClient, as_tuple, checked_grants, checked_url
-from cognito_oidc.emulator.ledger import Ledger, SignIn
+from cognito_oidc.emulator.addresses import IDP_RESPONSE_PATH, domain_host, domain_root, production_issuer
+from cognito_oidc.emulator.app_clients import LOCAL_USERS, EmulatedAppClient, as_tuple, checked_grants, checked_url
+from cognito_oidc.emulator.directory import Directory
+from cognito_oidc.emulator.ledger import Context, SignIn
+from cognito_oidc.emulator.providers import build_provider
 from cognito_oidc.emulator.tokens import (
-    STANDARD_ATTRIBUTES,
     KeyRing,
     access_token_claims,
     id_token_claims,
@@ -29,63 +29,19 @@ if TYPE_CHECKING:
     from cognito_oidc.emulator.addresses import IssuerType
     from cognito_oidc.emulator.app_clients import Grant
     from cognito_oidc.emulator.control import Surroundings
+    from cognito_oidc.emulator.providers import OidcProvider, RequestMethod
+    from cognito_oidc.emulator.users import EmulatedUser
 
 _OIDC_SCOPES: Final = ("openid", "email", "phone", "profile")
 _BUILT_IN_SCOPES: Final = frozenset({*_OIDC_SCOPES, "aws.cognito.signin.user.admin"})
 # Patterns and limits of the AWS service model (botocore 1.44.5, service `cognito-idp`).
 _RESOURCE_SERVER: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")
 _SCOPE_NAME: Final = re.compile(r"[\x21\x23-\x2E\x30-\x5B\x5D-\x7E]{1,256}")
-_MAX_ATTRIBUTE: Final = 2_048
 _DEFAULT_REFRESH: Final = 2_592_000  # 30 days, in seconds
 _DEFAULT_CLIENT: Final = "default"
 
 
-class EmulatedUser:
-    """A person in a pool's directory; made by `EmulatedPool.add_user`.
-
-    Attributes:
-        username: The name to sign in with.
-        sub: The person's `sub`, in the shape of Cognito's, which is no valid RFC 9562 UUID.
-        password: The password to sign in with.
-        attributes: Attribute values by name, all text; what is changed here is seen by the next token.
-        groups: Names of the person's groups.
-        enabled: A disabled person cannot sign in or refresh.
-    """
-
-    __slots__ = ("_pool", "attributes", "enabled", "groups", "password", "sub", "username")
-
-    def __init__(
-        self,
-        pool: EmulatedPool,
-        username: str,
-        *,
-        password: str,
-        attributes: dict[str, str],
-        groups: list[str],
-    ) -> None:
-        digits = secrets.token_hex(16)
-        self._pool = pool
-        self.username = username
-        self.sub = f"{digits[:8]}-{digits[8:12]}-70{digits[14:16]}-f{digits[17:20]}-{digits[20:]}"
-        self.password = password
-        self.attributes = attributes
-        self.groups = groups
-        self.enabled = True
-
-    def __repr__(self) -> str:
-        return f"EmulatedUser({self.username!r}, sub={self.sub!r}, groups={self.groups!r})"
-
-    def role_arns(self) -> tuple[str, ...]:
-        """Return the role ARNs of the person's groups, the preferred one first."""
-        return self._pool.role_arns(self.groups)
-
-    def sign_out_everywhere(self) -> None:
-        """Revoke every sign-in, as GlobalSignOut does; the session of the browser survives."""
-        with self._pool.surroundings.lock:
-            self._pool.ledger.revoke_all(self)
-
-
-class EmulatedPool:
+class EmulatedPool(Directory):
     """One user pool; made by `CognitoEmulator.add_pool`.
 
     Attributes:
@@ -96,6 +52,9 @@ class EmulatedPool:
         issuer_type: Which issuer its tokens carry.
         clients: App clients by client id.
         users: People by username.
+        required_attributes: Names of the attributes that everybody must have.
+        immutable_attributes: Names of the attributes that keep their first value.
+        providers: Identity providers by name.
         resource_servers: Scope names by resource server identifier.
         keys: The keys that sign its tokens.
         ledger: Its sessions, codes and refresh tokens.
@@ -110,19 +69,19 @@ class EmulatedPool:
         domain_prefix: str | None,
         custom_domain: str | None,
         issuer_type: IssuerType,
+        required_attributes: Iterable[str] = (),
+        immutable_attributes: Iterable[str] = (),
     ) -> None:
-        self.surroundings = surroundings
-        self.pool_id = pool_id
+        super().__init__(
+            surroundings, pool_id, required_attributes=required_attributes, immutable_attributes=immutable_attributes
+        )
         self.region = pool_id.partition("_")[0]
         self.domain_prefix = domain_prefix
         self.custom_domain = custom_domain
         self.issuer_type = issuer_type
         self.clients: dict[str, EmulatedAppClient] = {}
-        self.users: dict[str, EmulatedUser] = {}
         self.resource_servers: dict[str, tuple[str, ...]] = {}
         self.keys = KeyRing()
-        self.ledger = Ledger()
-        self._roles: dict[str, tuple[int, str]] = {}
 
     def __repr__(self) -> str:
         return f"EmulatedPool({self.pool_id!r}, domain={domain_host(self)!r})"
@@ -131,6 +90,18 @@ class EmulatedPool:
     def issuer(self) -> str:
         """The issuer under production's hosts."""
         return production_issuer(self, self.issuer_type)
+
+    @property
+    def idp_response_url(self) -> str:
+        """The callback URL that upstream providers must know, under production's hosts.
+
+        Raises:
+            ConfigurationError: The pool has no domain.
+        """
+        root = domain_root(self, None)
+        if root is None:
+            raise ConfigurationError(f"pool {self.pool_id} has no domain: federation needs one")
+        return f"{root}{IDP_RESPONSE_PATH}"
 
     @property
     def user_pool(self) -> UserPool:
@@ -160,6 +131,8 @@ class EmulatedPool:
         refresh_token_validity: int = _DEFAULT_REFRESH,
         token_revocation: bool = True,
         read_attributes: Iterable[str] | None = None,
+        write_attributes: Iterable[str] | None = None,
+        identity_providers: Iterable[str] = (LOCAL_USERS,),
     ) -> EmulatedAppClient:
         """Register an app client.
 
@@ -180,6 +153,9 @@ class EmulatedPool:
             refresh_token_validity: Seconds, from 3,600 to 315,360,000.
             token_revocation: Whether `/oauth2/revoke` works for this client.
             read_attributes: Names of the attributes it may read; all when left out.
+            write_attributes: Names of the attributes it may write, which those that are mapped from a provider must
+                be of; all when left out.
+            identity_providers: `COGNITO` for the pool's own directory, and names of `add_oidc_provider`.
 
         Raises:
             ConfigurationError: Cognito would refuse such an app client.
@@ -203,12 +179,75 @@ class EmulatedPool:
             refresh_token_validity=refresh_token_validity,
             token_revocation=token_revocation,
             read_attributes=frozenset(read_attributes) if read_attributes is not None else None,
+            write_attributes=frozenset(write_attributes) if write_attributes is not None else None,
+            identity_providers=self._checked_providers(as_tuple("identity_providers", identity_providers)),
         )
         if not machine and not client.redirect_uris:
             raise ConfigurationError(f"app client {name!r} needs redirect_uris: the browser must have somewhere to go")
         with self.surroundings.lock:
             self.clients[client.client_id] = client
         return client
+
+    def add_oidc_provider(
+        self,
+        name: str,
+        *,
+        issuer: str | EmulatedPool,
+        client_id: str,
+        client_secret: str,
+        scopes: Iterable[str] = ("openid",),
+        attribute_mapping: Mapping[str, str] | None = None,
+        attributes_request_method: RequestMethod = "GET",
+        idp_identifiers: Iterable[str] = (),
+        authorize_url: str | None = None,
+        token_url: str | None = None,
+        attributes_url: str | None = None,
+        jwks_uri: str | None = None,
+        acr_mapping: Mapping[str, str] | None = None,
+    ) -> OidcProvider:
+        """Register an OpenID provider whose people may sign in here; app clients name it in `identity_providers`.
+
+        The emulator makes the calls to it by itself: in process to pools of the same emulator, over the network to
+        any other. Register `idp_response_url` there.
+
+        Args:
+            name: 1 to 32 characters; usernames begin with it.
+            issuer: Its issuer, or another pool of this emulator. Addresses of such a pool under production's hosts
+                are taken for those of the running server where the browser came in there.
+            client_id: This pool's client id there.
+            client_secret: This pool's secret there, which is always sent in the form.
+            scopes: What to ask for; `openid` must be among it.
+            attribute_mapping: Claims by attribute name: `{"email": "email", "custom:tenant": "org"}`. Applied at each
+                sign-in. Without `email_verified` a mapped address counts as unverified.
+            attributes_request_method: How its userInfo is asked: `GET` for a Cognito pool.
+            idp_identifiers: Names for the authorization request's `idp_identifier`.
+            authorize_url: Its authorization endpoint. All four URLs, or none of them to discover them.
+            token_url: Its token endpoint.
+            attributes_url: Its userInfo endpoint.
+            jwks_uri: Its key set.
+            acr_mapping: The provider's `acr` values by `urn:cognito:loa:1` to `urn:cognito:loa:4`.
+
+        Raises:
+            ConfigurationError: Cognito would refuse such a provider, or the name is taken.
+        """
+        provider = build_provider(
+            name,
+            issuer=issuer if isinstance(issuer, str) else issuer.issuer,
+            client_id=client_id,
+            client_secret=client_secret,
+            scopes=scopes,
+            attribute_mapping=attribute_mapping or {},
+            attributes_request_method=attributes_request_method,
+            idp_identifiers=idp_identifiers,
+            urls=(authorize_url, token_url, attributes_url, jwks_uri),
+            acr_mapping=acr_mapping or {},
+        )
+        with self.surroundings.lock:
+            taken = {each for other in self.providers.values() for each in other.idp_identifiers}
+            if name in self.providers or taken.intersection(provider.idp_identifiers):
+                raise ConfigurationError(f"pool {self.pool_id} has provider {name!r} or one of its identifiers already")
+            self.providers[name] = provider
+        return provider
 
     def add_resource_server(self, identifier: str, *, scopes: Iterable[str]) -> tuple[str, ...]:
         """Register a resource server and return its scopes as app clients ask for them.
@@ -243,70 +282,14 @@ class EmulatedPool:
         """Tell whether the pool has this scope at all."""
         return scope in _BUILT_IN_SCOPES or scope in self.custom_scopes()
 
-    def add_group(self, name: str, *, role_arn: str | None = None, precedence: int = 0) -> None:
-        """Register a group with a role; a group without one needs no registration.
-
-        Args:
-            name: The group's name.
-            role_arn: The IAM role that goes into `cognito:roles`.
-            precedence: The group with the lowest number gives `cognito:preferred_role`.
-        """
-        if role_arn is not None:
-            with self.surroundings.lock:
-                self._roles[name] = (precedence, role_arn)
-
-    def role_arns(self, groups: Iterable[str]) -> tuple[str, ...]:
-        """Return the role ARNs of some groups, the preferred one first."""
-        return tuple(arn for _, arn in sorted(self._roles[name] for name in groups if name in self._roles))
-
-    def add_user(
-        self,
-        username: str,
-        *,
-        password: str,
-        email: str | None = None,
-        email_verified: bool = False,
-        groups: Iterable[str] = (),
-        attributes: Mapping[str, str | bool] | None = None,
-    ) -> EmulatedUser:
-        """Add a person to the directory.
-
-        Args:
-            username: The name to sign in with.
-            password: The password; no policy is applied.
-            email: The e-mail address.
-            email_verified: Whether it counts as verified.
-            groups: Names of the person's groups.
-            attributes: Further attributes: standard ones of OpenID Connect, or `custom:*`. Cognito keeps text; a
-                boolean becomes `true` or `false`.
-
-        Raises:
-            ConfigurationError: The name is taken, or an attribute is none that Cognito has.
-        """
-        values: dict[str, str] = {}
-        if email is not None:
-            values |= {"email": email, "email_verified": str(email_verified).lower()}
-        for attribute, value in (attributes or {}).items():
-            text = str(value).lower() if isinstance(value, bool) else value
-            if attribute not in STANDARD_ATTRIBUTES and not attribute.startswith("custom:"):
-                raise ConfigurationError(f"attribute {attribute!r} is neither standard nor begins with 'custom:'")
-            if not isinstance(text, str) or len(text) > _MAX_ATTRIBUTE:
-                raise ConfigurationError(f"attribute {attribute!r} must be text of at most {_MAX_ATTRIBUTE} characters")
-            values[attribute] = text
-        user = EmulatedUser(
-            self, username, password=password, attributes=values, groups=list(as_tuple("groups", groups))
-        )
-        with self.surroundings.lock:
-            if username in self.users:
-                raise ConfigurationError(f"pool {self.pool_id} has a user {username!r} already")
-            self.users[username] = user
-        return user
-
-    def client(self, *, redirect_uri: str, scopes: Collection[str] = _OIDC_SCOPES) -> CognitoClient:
-        """Return a `CognitoClient` of a public app client with every scope, registered on first use.
+    def client(
+        self, *, redirect_uri: str, logout_uris: Iterable[str] = (), scopes: Collection[str] = _OIDC_SCOPES
+    ) -> CognitoClient:
+        """Return a `CognitoClient` of a public app client with every scope and provider, registered on first use.
 
         Args:
             redirect_uri: The callback URL; registered if it is not yet.
+            logout_uris: Sign-out URLs; registered likewise.
             scopes: The scopes to ask for.
 
         Raises:
@@ -316,6 +299,9 @@ class EmulatedPool:
         with self.surroundings.lock:
             if redirect_uri not in client.redirect_uris:
                 client.redirect_uris = (*client.redirect_uris, checked_url(redirect_uri))
+            new = [checked_url(each) for each in as_tuple("logout_uris", logout_uris) if each not in client.logout_uris]
+            client.logout_uris = (*client.logout_uris, *new)
+            client.identity_providers = (LOCAL_USERS, *self.providers)
             client.scopes = (*_OIDC_SCOPES, "aws.cognito.signin.user.admin", *self.custom_scopes())
         return client.client(redirect_uri=redirect_uri, scopes=scopes)
 
@@ -407,8 +393,21 @@ class EmulatedPool:
             raise ConfigurationError(f"pool {self.pool_id} has no user {subject!r}: add one with add_user()")
         now = self.surroundings.clock()
         chosen = client or next(iter(self.clients.values()), None) or self._default_client()
-        sign_in = SignIn(user=user, client=chosen, scopes=scopes, auth_time=int(now), resource=resource)
+        sign_in = SignIn(
+            user=user,
+            client=chosen,
+            scopes=scopes,
+            auth_time=int(now),
+            resource=resource,
+            context=self._context(user),
+        )
         return self.ledger.add_sign_in(sign_in, now)
+
+    def _context(self, user: EmulatedUser) -> Context:
+        behaviour = self.surroundings.behaviour
+        federated = user.status == "EXTERNAL_PROVIDER"
+        context = Context(amr=("fed",)) if federated else Context(amr=("pwd",), acr=behaviour.password_acr)
+        return context.shown(behaviour, asked=False)
 
     def _default_client(self) -> EmulatedAppClient:
         """Return the app client that needs no registration."""
@@ -432,6 +431,14 @@ class EmulatedPool:
         if {"email", "phone", "profile"}.intersection(scopes) and "openid" not in scopes:
             raise ConfigurationError("the scopes email, phone and profile need openid beside them")
         return tuple(dict.fromkeys(scopes))
+
+    def _checked_providers(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != LOCAL_USERS and name not in self.providers:
+                raise ConfigurationError(
+                    f"pool {self.pool_id} has no identity provider {name!r}: register it with add_oidc_provider() first"
+                )
+        return tuple(dict.fromkeys(names))
 
 
 def _overridden(payload: dict[str, object], *changes: Mapping[str, object] | None) -> dict[str, object]:

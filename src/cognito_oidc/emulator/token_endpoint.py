@@ -71,6 +71,7 @@ def _code_grant(incoming: Incoming, client: EmulatedAppClient) -> dict[str, obje
         auth_time=code.auth_time,
         nonce=code.nonce,
         resource=code.resource,
+        context=code.context,
     )
     ledger.add_sign_in(sign_in, now)
     tokens = authorization.mint(incoming, sign_in, now=now, nonce=sign_in.nonce)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cognito_oidc.emulator.app_clients import EmulatedAppClient
     from cognito_oidc.emulator.ledger import SignIn
-    from cognito_oidc.emulator.pools import EmulatedUser
+    from cognito_oidc.emulator.users import EmulatedUser
 
 TokenUse = Literal["id", "access"]
 
@@ -164,6 +164,7 @@ def access_token_claims(sign_in: SignIn, *, issuer: str, now: float) -> dict[str
         "exp": int(now) + sign_in.client.access_token_validity,
         "iat": int(now),
         "username": sign_in.user.username,
+        **_context_claims(sign_in),
     }
 
 
@@ -187,6 +188,8 @@ def id_token_claims(
     claims |= {"iss": issuer, "cognito:username": user.username}
     if nonce is not None:
         claims["nonce"] = nonce
+    if identities := user.identities_claim():
+        claims["identities"] = identities
     if roles := user.role_arns():
         claims |= {"cognito:roles": list(roles), "cognito:preferred_role": roles[0]}
     claims |= {
@@ -197,6 +200,7 @@ def id_token_claims(
         "auth_time": sign_in.auth_time,
         "exp": int(now) + sign_in.client.id_token_validity,
         "iat": int(now),
+        **_context_claims(sign_in),
     }
     for name, value in visible_attributes(user, sign_in.client, sign_in.scopes).items():
         if name in BOOLEAN_ATTRIBUTES:
@@ -274,6 +278,19 @@ def _identifiers(sign_in: SignIn) -> dict[str, object]:
     if not sign_in.client.tracks_tokens:
         return {}
     return {"origin_jti": sign_in.origin_jti, "jti": str(uuid.uuid4())}
+
+
+def _context_claims(sign_in: SignIn) -> dict[str, object]:
+    """Return `acr` and `amr`, which are kept on refresh; absent where there is nothing to say.
+
+    Source: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-step-up-authentication.html
+    """
+    claims: dict[str, object] = {}
+    if sign_in.context.acr is not None:
+        claims["acr"] = sign_in.context.acr
+    if sign_in.context.amr:
+        claims["amr"] = list(sign_in.context.amr)
+    return claims
 
 
 def _belongs(attribute: str, scope: str) -> bool:
