@@ -1,15 +1,8 @@
 // npm's oidc-provider on a free port of loopback: says its issuer, and ends with its standard input.
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
+import { hear, load, say, settings } from './judge.mjs';
 
-const lines = createInterface({ input: process.stdin });
-const settings = JSON.parse(await new Promise((resolve) => lines.once('line', resolve)));
-lines.on('close', () => process.exit(0));
-
-const entry = createRequire(`${settings.packages}/`).resolve('oidc-provider');
-const { Provider } = await import(pathToFileURL(entry));
+const { Provider } = await load('oidc-provider');
 
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -50,4 +43,5 @@ const provider = new Provider(issuer, {
 });
 provider.on('server_error', (ctx, error) => console.error(error));
 server.on('request', provider.callback());
-console.log(JSON.stringify({ issuer }));
+say({ issuer });
+await hear();

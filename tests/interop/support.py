@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CALLBACK: Final = "https://app.example.com/callback"
 GOODBYE: Final = "https://app.example.com/bye"
-SECRET: Final = "5ecret-of-the-tests-with-32-chars"
+SECRET: Final = "5ecretOfTheTestsWith32Characters"  # letters and digits alone: others percent-encode the rest in Basic
 KNOWS: Final = {"login": "ann", "password": "anything", "sub": "ann"}
 
 
