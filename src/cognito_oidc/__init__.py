@@ -108,7 +108,11 @@ def __getattr__(name: str) -> object:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     path = f"{__name__}{module}"
-    __import__(path)  # importlib, the package, would be one more import
+    try:
+        __import__(path)  # importlib, the package, would be one more import
+    except AttributeError as error:  # would be taken for this name's absence
+        msg = f"cannot load {path}: {error}"
+        raise ImportError(msg) from error
     value = getattr(sys.modules[path], name)
     globals()[name] = value
     return value

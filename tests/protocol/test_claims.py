@@ -193,7 +193,6 @@ def test_a_verifier_accepts_a_good_id_token(row: Row) -> None:
     assert sync_verifier().verify_id_token(sign(payload), nonce=None).to_dict() == payload
 
 
-@pytest.mark.xfail(reason="reported: an object under cognito:roles of an access token becomes a tuple of its names")
 @pytest.mark.parametrize("roles", [pytest.param({}, id="empty"), pytest.param({"a": 1}, id="with-a-member")])
 def test_an_object_is_never_read_as_an_array(roles: dict[str, object]) -> None:
     """Roles of another type are refused, as in an ID token, or kept as they came."""

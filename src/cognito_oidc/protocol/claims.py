@@ -132,14 +132,14 @@ def check_access_token(  # noqa: PLR0917 - by position, on the hot path
     nested = shape(tuple(payload), tuple(map(type, payload.values())))
     if payload["token_use"] != "access":
         raise _wrong_kind(payload, "access")
-    client_id = payload["client_id"]
-    if client_ids is not None and client_id not in client_ids:
+    client_id = payload.get("client_id")
+    if not client_id or (client_ids is not None and client_id not in client_ids):
         raise _mismatch("client_id", client_ids, client_id)
     if resource is not None or "aud" in payload:
         _check_resource(payload, resource)
     _check_times(payload, now, leeway)
-    if nested or not payload["sub"] or not client_id:
-        _check_contents(payload, nested, ("sub", "client_id"))
+    if nested or not payload["sub"]:
+        _check_contents(payload, nested)
     return view_of(claims_type, payload)
 
 
@@ -178,11 +178,11 @@ def check_id_token(
     nested = shape(tuple(payload), tuple(map(type, payload.values())))
     if payload["token_use"] != "id":
         raise _wrong_kind(payload, "id")
-    aud = payload["aud"]
-    if client_ids is not None and aud not in client_ids:
+    aud = payload.get("aud")
+    if not aud or (client_ids is not None and aud not in client_ids):
         raise _mismatch("aud", client_ids, aud)
     _check_times(payload, now, leeway)
-    _check_contents(payload, nested, ("sub", "aud"))
+    _check_contents(payload, nested)
     if nonce is not None:
         _check_nonce(payload.get("nonce"), nonce)
     if max_age is not None:
@@ -242,17 +242,15 @@ def _insufficient(claim: str, held: Sequence[str], problem: str, wanted: tuple[s
 # bounded, and a shape that is refused is not remembered.
 @lru_cache(maxsize=_SHAPES)
 def _access_token_shape(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...]:
-    return _check_shape(names, kinds, _ACCESS_TYPES, (*_REQUIRED, "client_id"))
+    return _check_shape(names, kinds, _ACCESS_TYPES)
 
 
 @lru_cache(maxsize=_SHAPES)
 def _id_token_shape(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...]:
-    return _check_shape(names, kinds, _ID_TYPES, (*_REQUIRED, "aud"))
+    return _check_shape(names, kinds, _ID_TYPES)
 
 
-def _check_shape(
-    names: tuple[str, ...], kinds: tuple[type, ...], types: dict[str, type], required: tuple[str, ...]
-) -> tuple[str, ...]:
+def _check_shape(names: tuple[str, ...], kinds: tuple[type, ...], types: dict[str, type]) -> tuple[str, ...]:
     """Check that every required claim is there and every protected one of its type; return the names of nested ones."""
     for name, kind in zip(names, kinds, strict=True):
         wanted = types.get(name, kind)
@@ -260,7 +258,7 @@ def _check_shape(
             expected, actual = _JSON_TYPES[wanted], _JSON_TYPES[kind]
             msg = f"The token's {name} is {actual}, expected {expected}."
             raise InvalidClaimError(msg, claim=name, expected=expected, actual=actual)
-    missing = next((name for name in required if name not in names), None)
+    missing = next((name for name in _REQUIRED if name not in names), None)
     if missing is not None:
         expected = _JSON_TYPES[types[missing]]
         msg = f"The token has no {missing}, expected {expected}."
@@ -268,16 +266,15 @@ def _check_shape(
     return tuple(name for name, kind in zip(names, kinds, strict=True) if kind is list or kind is dict)
 
 
-def _check_contents(payload: dict[str, object], nested: tuple[str, ...], not_empty: tuple[str, ...]) -> None:
-    """Check that these claims are not empty, and the contents of nested ones, which become read-only."""
-    for name in not_empty:
-        if not payload[name]:
-            msg = f"The token's {name} is empty."
-            raise InvalidClaimError(msg, claim=name, expected="a string that is not empty", actual="''")
+def _check_contents(payload: dict[str, object], nested: tuple[str, ...]) -> None:
+    """Check that sub is not empty, and the contents of nested claims, which become read-only."""
+    if not payload["sub"]:
+        msg = "The token's sub is empty."
+        raise InvalidClaimError(msg, claim="sub", expected="a string that is not empty", actual="''")
     for name in nested:
         value = payload[name]
         try:
-            if name in _STRING_ARRAYS:
+            if name in _STRING_ARRAYS and type(value) is list:
                 "".join(value)  # type: ignore[arg-type]  # a TypeError where a member is no string
                 payload[name] = tuple(value)  # type: ignore[arg-type]
             else:
@@ -353,7 +350,7 @@ def _mismatch(claim: str, accepted: frozenset[str] | None, actual: object) -> In
         msg,
         claim=claim,
         expected=expected,
-        actual=shown(actual),
+        actual=None if actual is None else shown(actual),
         causes=("The token was issued to another app client of the pool: add that client's id if it may call here.",),
     )
 

@@ -120,8 +120,14 @@ def parse_userinfo_response(response: HttpResponse, *, expected_sub: str | None)
         msg = f"Cannot use {_WHAT}: it has no sub."
         raise ProtocolError(msg)
     if expected_sub is not None and sub != expected_sub:
-        msg = f"Cannot use {_WHAT}: it is of another person than the ID token (sub differs)."
-        raise ProtocolError(msg)
+        msg = f"Cannot use {_WHAT}: it is of another person than expected (sub differs)."
+        raise ProtocolError(
+            msg,
+            causes=(
+                "The access token is not the one that came with this ID token: keep the two together.",
+                "Somebody replaced one of them.",
+            ),
+        )
     return _user_info(document)
 
 
