@@ -24,8 +24,8 @@ _own_task: ContextVar[asyncio.Task[object] | None] = ContextVar("cognito_oidc_ow
 async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` to its end whatever happens to the caller, and return its result.
 
-    A caller that is cancelled before the work begins does not begin it. One that is cancelled later gets the result,
-    and the cancellation at its next await. anyio's shield does that alone, but not against `task.cancel()` (and so not
+    In a scope that is cancelled already the work does not begin. A caller that is cancelled later gets the result, and
+    the cancellation at its next await. anyio's shield does that alone, but not against `task.cancel()` (and so not
     against `asyncio.timeout`): there the work runs in a task of its own.
     """
     if sniffio.current_async_library() != "asyncio":
@@ -45,11 +45,8 @@ async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
 
 async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` in a task that nobody cancels, and pass a cancellation of this one on when it is done."""
-    begun = False
 
     async def begin() -> T:
-        nonlocal begun
-        begun = True
         _own_task.set(asyncio.current_task())
         return await work()
 
@@ -61,9 +58,6 @@ async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
         try:
             await asyncio.wait({inner})
         except asyncio.CancelledError as error:
-            if not begun:
-                inner.cancel()
-                raise
             cancelled = error
     if me is not None and cancelled is not None:
         asyncio.get_running_loop().call_soon(_cancel_again, me, earlier, cancelled.args)
