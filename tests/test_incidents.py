@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cognito_oidc import CachePolicy, SyncTokenVerifier, TokenVerifier, UserPool
 from cognito_oidc.errors import (
     CognitoOidcError,
+    ConfigurationError,
     ExpiredTokenError,
     InvalidClaimError,
     InvalidSignatureError,
@@ -30,6 +31,7 @@ from cognito_oidc.errors import (
     TokenVerificationError,
     UnknownKeyError,
 )
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims
 from tests.factories import (
     ABSENT,
     ACCESS_KID,
@@ -721,3 +723,41 @@ def _refused(call: Callable[[], object]) -> pytest.ExceptionInfo[TokenVerificati
     with pytest.raises(TokenVerificationError) as caught:
         call()
     return caught
+
+
+# --- mistakes of callers that must not open the door ------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="reported: what is false is taken for nothing asked, before its type is looked at")
+@pytest.mark.parametrize("name", ["required_scopes", "any_of_scopes", "required_groups", "any_of_groups"])
+@pytest.mark.parametrize("value", ["", None, b"", False, 0])
+def test_what_is_asked_is_asked_for_by_names(name: str, value: object) -> None:
+    """An empty text out of a setting that nobody set is no request for nothing: it is a mistake, and said to be one."""
+    verifier = sync_verifier()
+    with pytest.raises(ConfigurationError):
+        verifier.verify_access_token(GOOD_TOKEN, **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.xfail(raises=TypeError, reason="reported: a TypeError of lru_cache, or of iterating a number")
+@pytest.mark.parametrize("value", [(["orders/read"],), ({"a": 1},), 5, True])
+def test_names_of_another_type_are_a_mistake_that_is_named(value: object) -> None:
+    """The caller learns which argument is wrong."""
+    verifier = sync_verifier()
+    with pytest.raises(ConfigurationError, match="required_scopes"):
+        verifier.verify_access_token(GOOD_TOKEN, required_scopes=value)  # type: ignore[arg-type]
+
+
+@pytest.mark.xfail(reason="reported: view_of() makes claims without their constructor")
+def test_a_claims_model_that_refuses_in_its_constructor() -> None:
+    """Whoever checks a claim of his own where his model is made must not be passed by."""
+
+    class OfATenant(AccessTokenClaims):
+        def __init__(self, payload: Mapping[str, object]) -> None:
+            super().__init__(payload)
+            if "tenant" not in payload:
+                msg = "no tenant"
+                raise LookupError(msg)
+
+    verifier = sync_verifier(access_token_claims=OfATenant)
+    with pytest.raises(LookupError, match="no tenant"):
+        verifier.verify_access_token(GOOD_TOKEN)

@@ -11,8 +11,8 @@ It stops after the seconds of `-max_total_time`, or at the first input that brea
 `crash-*` of the working folder; give the file as an argument to try it again. Without atheris the same target runs over
 random mutations: `PYTHONPATH=src:. python tests/fuzz/fuzz_verifier.py --without-atheris 20000`.
 
-The first octet of an input chooses what the rest is: a token, the header or the payload of a token that is signed with
-the pool's own key, or what is changed in a good token.
+The first octet of an input chooses what the rest is: a token; the header or the payload of a token that is signed with
+the pool's own key; what is changed in a good header or payload before it is signed; or what is changed in a good token.
 """
 
 import json
@@ -30,21 +30,28 @@ GOOD: Final = (sign(access_payload()), sign(id_payload()))
 VERIFIER: Final = sync_verifier(policy=CachePolicy(lookups=0), verified_cache_size=16)
 
 
+def changed(good: bytes, change: bytes) -> bytes:
+    """Return good octets with some replaced: two octets say where, one how many, and the rest is what comes there."""
+    at = int.from_bytes(change[:2], "big") % (len(good) + 1)
+    return good[:at] + change[3:] + good[at + (change[2:3] or b"\0")[0] % 32 :]
+
+
 def token_of(data: bytes) -> tuple[str, bool]:
     """Return the token that an input stands for, and whether it was signed with the pool's key."""
-    kind, rest = data[:1], data[1:]
-    match (kind or b"\0")[0] % 4:
+    kind, rest = (data[:1] or b"\0")[0], data[1:]
+    match kind % 8:
         case 0:
             return rest.decode("utf-8", "surrogateescape"), False
         case 1:
             return sign(rest, header=HEADER), True
         case 2:
             return sign(PAYLOAD, header=rest), True
+        case 3 | 4:
+            return sign(changed(PAYLOAD, rest), header=HEADER), True
+        case 5:
+            return sign(PAYLOAD, header=changed(HEADER, rest)), True
         case _:
-            good = GOOD[len(rest) % 2]
-            at = int.from_bytes(rest[:2], "big") % len(good)
-            change = rest[2:].decode("latin-1")
-            return good[:at] + change + good[at + len(change) :], False
+            return changed(GOOD[kind % 2].encode(), rest).decode("latin-1"), False
 
 
 def check(data: bytes) -> None:
@@ -66,13 +73,11 @@ def check(data: bytes) -> None:
 def without_atheris(count: int) -> None:
     """Try so many random inputs, the same in each run."""
     chance = random.Random(0)  # noqa: S311 - no secret
-    seeds = (PAYLOAD, HEADER, GOOD[0].encode(), b"")
     for _ in range(count):
-        text = bytearray(chance.choice(seeds))
-        for _ in range(chance.randrange(4)):
-            at = chance.randrange(len(text) + 1)
-            text[at : at + chance.randrange(4)] = chance.randbytes(chance.randrange(3)) or b'"{}[],:\\u.'[at % 10 :][:1]
-        check(bytes([chance.randrange(4)]) + bytes(text))
+        text = b"".join(
+            chance.choice((b'"', b"{", b"[", b":1,", b"\\u", b"\xff", b".", b"e9")) for _ in range(chance.randrange(5))
+        )
+        check(chance.randbytes(4) + chance.randbytes(chance.randrange(3)) + text)
 
 
 if __name__ == "__main__":
