@@ -180,6 +180,11 @@ def to_corp(**changes: str) -> HttpResponse:
             answer(302, location="https://a.example/cb?error=unauthorized_client"), ["unauthorized_client"], id="flow"
         ),
         pytest.param(answer(200), ["login_not_offered"], id="login-option-is-not-available"),
+        pytest.param(
+            answer(302, location=f"{APP_BASE}/error?error=Login+option+is+not+available.+Please+try+another+one"),
+            ["login_not_offered"],
+            id="login-option-is-not-available-as-an-error",
+        ),
         pytest.param(answer(302, location=f"{APP_BASE}/login?x=y"), ["login_not_offered"], id="its-own-login"),
     ],
 )

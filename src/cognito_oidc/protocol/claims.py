@@ -275,8 +275,8 @@ def _check_contents(payload: dict[str, object], nested: tuple[str, ...]) -> None
         value = payload[name]
         try:
             if name in _STRING_ARRAYS and type(value) is list:
-                "".join(value)  # type: ignore[arg-type]  # a TypeError where a member is no string
-                payload[name] = tuple(value)  # type: ignore[arg-type]
+                "".join(value)  # a TypeError where a member is no string
+                payload[name] = tuple(value)
             else:
                 payload[name] = freeze(value, levels=MAX_DEPTH - 1)
         except TypeError:

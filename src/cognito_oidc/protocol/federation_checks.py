@@ -6,6 +6,7 @@ are fetched.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Side = Literal["upstream", "downstream"]
 
 _HTTP_OK: Final = 200
+_ERROR_CODE: Final = r"[a-z_]{3,40}"  # RFC 6749 section 4.1.2.1; Cognito's error page also gets whole sentences
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
@@ -278,8 +280,9 @@ def _authorize_problem(
     side: Side, error: str | None, response: HttpResponse, cause: str, cure: str
 ) -> FederationProblem:
     answer = f"says {error}" if error else f"answers {response.status} without going to the login"
+    is_code = error is not None and re.fullmatch(_ERROR_CODE, error) is not None
     return FederationProblem(
-        code=error or "login_not_offered",
+        code=str(error) if is_code else "login_not_offered",
         side=side,
         found=f"The {side} pool's authorize endpoint {answer}.",
         cause=cause,
