@@ -89,7 +89,7 @@ class KeyServer:
                     return
                 if outer.delay:
                     outer._released.wait(outer.delay)
-                body = outer._body if outer.status == 200 else b"{}"  # noqa: PLR2004 - OK
+                body = outer._body if outer.status == 200 else b'{"message":null}'  # noqa: PLR2004 - OK
                 head = f"HTTP/1.1 {outer.status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                 with contextlib.suppress(OSError):
                     self.wfile.write(head.encode() + body)

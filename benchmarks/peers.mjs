@@ -11,7 +11,7 @@ const AWS = "aws-jwt-verify (Node.js)";
 const JOSE = "jose (Node.js)";
 const RAW = "Node.js's own crypto";
 
-let checks = {}; // name -> function of a token, which throws, rejects or returns
+const checks = {}; // name -> function of a token, which throws, rejects or returns
 
 function joseCheck(keys, { issuer, clientId }) {
   return async (token) => {
@@ -28,22 +28,20 @@ function withKeys({ jwks, userPoolId, clientId, issuer, token, accessKid }) {
   const key = createPublicKey({ key: jwks.keys.find((one) => one.kid === accessKid), format: "jwk" });
   const cut = token.lastIndexOf(".");
   const [input, signature] = [token.slice(0, cut), Buffer.from(token.slice(cut + 1), "base64url")];
-  checks = {
-    [AWS]: (one) => verifier.verifySync(one),
-    [JOSE]: joseCheck(createLocalJWKSet(jwks), { issuer, clientId }),
-    [RAW]: () => createVerify("RSA-SHA256").update(input).verify(key, signature),
-  };
+  checks[AWS] = (one) => verifier.verifySync(one);
+  checks[JOSE] = joseCheck(createLocalJWKSet(jwks), { issuer, clientId });
+  checks[RAW] = () => createVerify("RSA-SHA256").update(input).verify(key, signature);
 }
 
 // Keys to be fetched, from a server on loopback in place of AWS.
-function withServer({ name, url, userPoolId, clientId, issuer }) {
+function withServer({ subject, name, url, userPoolId, clientId, issuer, cacheMaxAge = 600000 }) {
   if (name === AWS) {
     const fetcher = new SimpleFetcher();
     const jwksCache = new SimpleJwksCache({ fetcher: { fetch: (uri, ...more) => fetcher.fetch(url, ...more) } });
     const verifier = CognitoJwtVerifier.create({ userPoolId, clientId, tokenUse: "access" }, { jwksCache });
-    checks = { [name]: (token) => verifier.verify(token) };
+    checks[subject] = (token) => verifier.verify(token);
   } else {
-    checks = { [name]: joseCheck(createRemoteJWKSet(new URL(url)), { issuer, clientId }) };
+    checks[subject] = joseCheck(createRemoteJWKSet(new URL(url), { cacheMaxAge }), { issuer, clientId });
   }
 }
 

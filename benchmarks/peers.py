@@ -81,11 +81,11 @@ def pyjwt(jwks: Json) -> Check:
     return check
 
 
-def pyjwt_client(url: str) -> Check:
-    """PyJWT as its page "Retrieve RSA signing keys from a JWKS endpoint" has it."""
+def pyjwt_client(url: str, *, lifespan: float = 300) -> Check:
+    """PyJWT as its page "Retrieve RSA signing keys from a JWKS endpoint" has it; 300 s is its default lifespan."""
     import jwt
 
-    client = jwt.PyJWKClient(url)
+    client = jwt.PyJWKClient(url, lifespan=lifespan)
     required: Options = {"require": ["exp", "iss", "client_id", "token_use"]}
 
     def check(token: str) -> Json:
