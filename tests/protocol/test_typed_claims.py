@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_oidc.protocol.encoding import MAX_DEPTH
-from cognito_oidc.protocol.typed_claims import AccessTokenClaims, Identity, IdTokenClaims, TokenClaims, freeze, thaw
+from cognito_oidc.protocol.typed_claims import (
+    AccessTokenClaims,
+    Identity,
+    IdTokenClaims,
+    TokenClaims,
+    freeze,
+    thaw,
+    view_of,
+)
 from tests.factories import ABSENT, CLIENT_ID, ISSUER, NOW, SUB, access_payload, id_payload
 
 LINKED = {
@@ -394,6 +402,23 @@ def test_a_repr_holds_no_personal_data() -> None:
     """Who and when is in it: an e-mail address, a name or a claim of the pool's own is not."""
     claims = of_id(name="Alice Liddell", phone_number="+12065551212")
     assert repr(claims) == f"IdTokenClaims(sub='{SUB}', exp={NOW + 3600})"
+
+
+@pytest.mark.parametrize(("kind", "payload"), [(AccessTokenClaims, access_payload), (IdTokenClaims, id_payload)])
+def test_a_view_is_the_same_value(kind: type[TokenClaims], payload: Callable[[], dict[str, object]]) -> None:
+    """What a verifier makes without a copy equals what is made from the payload, and cannot be changed either."""
+    view = view_of(kind, {name: freeze(value) for name, value in payload().items()})
+    assert (type(view), view) == (kind, kind(payload()))
+    with pytest.raises(TypeError):
+        view.raw["sub"] = "evil"  # type: ignore[index]
+
+
+def test_claims_that_a_test_made_do_not_change_with_its_payload() -> None:
+    """They hold a copy, arrays as tuples."""
+    payload = access_payload()
+    claims = AccessTokenClaims(payload)
+    payload["cognito:groups"] = ["root"]
+    assert claims.groups == ("admins", "editors")
 
 
 def test_a_model_of_the_callers_own_is_a_subclass() -> None:
