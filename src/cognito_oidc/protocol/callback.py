@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
+from cognito_oidc._frozen import Frozen
 from cognito_oidc.errors import (
     AuthorizationDeniedError,
     CallbackError,
@@ -35,7 +35,6 @@ _ONCE: Final = ("code", "state", "iss", "error", "error_description")
 # RFC 6749 appendix A.11 (VSCHAR) without the space; Cognito's codes are UUIDs.
 _CODE: Final = r"[\x21-\x7e]{1,4096}"
 _CLOCK_TOLERANCE: Final = 60.0
-_MADE_HERE: Final = object()
 
 # Causes by error code, likeliest first. Source: wire sheet 2.1 (errors), 8 (messages users meet).
 _CAUSES: Final[dict[str, tuple[str, ...]]] = {
@@ -66,8 +65,7 @@ _CAUSES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationCode:
+class AuthorizationCode(Frozen):
     """A code together with the request it answers. Only `parse_callback` makes one.
 
     Attributes:
@@ -75,15 +73,16 @@ class AuthorizationCode:
         request: The request it answers.
     """
 
-    code: str = field(repr=False)
-    request: AuthorizationRequest
-    _made_by: object = field(repr=False, compare=False)
+    __slots__ = ("code", "request")
+    _hidden = frozenset({"code"})
 
-    def __post_init__(self) -> None:
-        """Refuse every other maker."""
-        if self._made_by is not _MADE_HERE:
-            msg = "An AuthorizationCode comes from parse_callback, which checks the callback first."
-            raise TypeError(msg)
+    code: str
+    request: AuthorizationRequest
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Refuse: what was not checked is no AuthorizationCode."""
+        msg = "An AuthorizationCode comes from parse_callback, which checks the callback first."
+        raise TypeError(msg)
 
 
 def peek_state(callback: Callback) -> str | None:
@@ -156,7 +155,7 @@ def parse_callback(
     if re.fullmatch(_CODE, code) is None:
         msg = "The callback's code is empty, too long or holds characters no code has."
         raise CallbackError(msg, reason="malformed_code")
-    return AuthorizationCode(code, request, _MADE_HERE)
+    return AuthorizationCode._from_fields({"code": code, "request": request})  # noqa: SLF001 - the one maker
 
 
 def _check_state(state: str | None, request: AuthorizationRequest) -> None:

@@ -7,7 +7,8 @@ Decides which discovery document is a pool's own. Decides nothing about how addr
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, shown
 from cognito_oidc.protocol.oauth_errors import parse_oauth_error
@@ -53,6 +54,15 @@ class ProviderMetadata:
     end_session_endpoint: str | None = None
     raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        """Make the document read-only."""
+        object.__setattr__(self, "raw", MappingProxyType(dict(self.raw)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Support pickle and copy, which do not know read-only mappings."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return _restore, ({**values, "raw": dict(self.raw)},)
+
     def require(self, name: str) -> str:
         """Return the endpoint of this name.
 
@@ -67,6 +77,10 @@ class ProviderMetadata:
             )
             raise ConfigurationError(msg)
         return url
+
+
+def _restore(values: dict[str, Any]) -> ProviderMetadata:
+    return ProviderMetadata(**values)
 
 
 _ENDPOINTS: Final = tuple(f.name for f in fields(ProviderMetadata) if f.name.endswith("_endpoint"))
