@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from cognito_oidc.errors import InvalidSignatureError, MalformedTokenError, ProtocolError, TokenVerificationError
 from cognito_oidc.protocol.jwks import parse_key_set
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
-from tests.factories import ABSENT, ACCESS_KID, access_payload, b64, changed, rsa_key, sign, sync_verifier
+from tests.factories import (
+    ABSENT,
+    ACCESS_KID,
+    access_payload,
+    b64,
+    changed,
+    rsa_key,
+    sign,
+    sign_segments,
+    sync_verifier,
+)
 
 WYCHEPROOF = Path(__file__).parent.parent / "fixtures" / "wycheproof"
 HEADER: Mapping[str, object] = {"kid": ACCESS_KID, "alg": "RS256"}
@@ -242,10 +252,8 @@ def test_any_other_header_is_refused(segment: bytes, message: str) -> None:
 def test_a_verifier_refuses_such_a_header_though_it_is_signed(segment: bytes, message: str) -> None:
     """The same headers over a good payload, signed with the pool's own key, are refused by the verifier too."""
     payload = b64(json.dumps(access_payload()).encode())
-    signing_input = f"{segment.decode('latin-1')}.{payload}"
-    signature = sign(access_payload()).rpartition(".")[2]
     with pytest.raises(MalformedTokenError):
-        sync_verifier().verify_access_token(f"{signing_input}.{signature}")
+        sync_verifier().verify_access_token(sign_segments(segment.decode(), payload, key=rsa_key("access")))
 
 
 def test_a_signature_of_the_key_is_good() -> None:
