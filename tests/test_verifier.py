@@ -1008,6 +1008,8 @@ def test_several_event_loops_at_once(endpoint: KeyEndpoint, clock: Clock) -> Non
     assert verifier._flights == {}
 
 
+# Python 3.12 warns of forking where there are threads.
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_verifier_works_after_a_fork(endpoint: KeyEndpoint, clock: Clock) -> None:
     """A forked process goes on with the keys, and fetches new ones itself."""
     verifier = make(endpoint.client(), clock)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.key_cache import KeyCacheState
 
 _VERSION: Final = 1
+_LATEST: Final = 1e11  # epoch seconds; later is no time, and NaN is not earlier
 
 
 class SnapshotKeys(NamedTuple):
@@ -76,13 +77,19 @@ def _parse_snapshot(document: Mapping[str, object], issuers: frozenset[str]) -> 
         if issuer not in issuers:
             msg = f"jwks=: the snapshot holds keys of {shown(issuer)}, which is not an issuer of this pool."
             raise ConfigurationError(msg)
-        fetched_at = one.get("fetched_at") if isinstance(one, dict) else None
+        fetched_at = _time_of(one.get("fetched_at")) if isinstance(one, dict) else None
         jwks = one.get("jwks") if isinstance(one, dict) else None
-        if isinstance(fetched_at, bool) or not isinstance(fetched_at, int | float) or not isinstance(jwks, dict):
+        if fetched_at is None or not isinstance(jwks, dict):
             msg = "jwks=: the snapshot lacks a time or the keys: export it again."
             raise ConfigurationError(msg)
-        loaded.append(SnapshotKeys(issuer, parse_key_set(jwks), float(fetched_at)))
+        loaded.append(SnapshotKeys(issuer, parse_key_set(jwks), fetched_at))
     return loaded
+
+
+def _time_of(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _LATEST else None
 
 
 def _read(given: str | bytes | PathLike[str]) -> Mapping[str, object]:
@@ -92,6 +99,8 @@ def _read(given: str | bytes | PathLike[str]) -> Mapping[str, object]:
         text = given
     else:
         try:
+            if not isinstance(given, str) and not hasattr(given, "__fspath__"):
+                raise TypeError  # noqa: TRY301 - open() would take a number for an open file, and close it
             with open(given, "rb") as file:  # noqa: PTH123 - pathlib would be the slowest import of the cold path
                 text = file.read()
         except (OSError, TypeError, ValueError) as error:
