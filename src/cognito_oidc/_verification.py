@@ -27,6 +27,7 @@ from cognito_oidc.protocol.claims import (
 )
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
 from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant, age_of
+from cognito_oidc.protocol.typed_claims import maker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -128,8 +129,8 @@ class VerifierCore:
         self._client_ids = _checked_client_ids(client_ids)
         self._leeway = _checked_number(leeway, "leeway")
         self._wanted = NO_REQUIREMENTS if resource is None else Requirements(resource=resource)
-        self._access_claims = access_token_claims
-        self._id_claims = id_token_claims
+        self._make_access_claims = maker_of(access_token_claims)
+        self._make_id_claims = maker_of(id_token_claims)
         self._max_access = int(_checked_number(max_access_token, "max_access_token"))
         self._max_id = int(_checked_number(max_id_token, "max_id_token"))
         self._events = EventSink(on_event)
@@ -143,6 +144,7 @@ class VerifierCore:
             for issuer, jwks_uri in pool.accepted_issuers.items()
         }
         # Which issuer's keys a header text was last verified with, so that a signature is judged before anything else.
+        # The two issuers of a pool serve the same keys, so one kid never stands for two (AWS, "federation-endpoints").
         self._by_header: dict[bytes, IssuerKeys] = {}
         self._given = jwks
         self._given_lock = allocate_lock()
@@ -162,12 +164,15 @@ class VerifierCore:
         resource: str | None,
     ) -> Requirements:
         """Return what a call asks of the token."""
-        if resource is None and not (required_scopes or any_of_scopes or required_groups or any_of_groups):
-            return self._wanted
         if resource is None:
+            if required_scopes == any_of_scopes == required_groups == any_of_groups == ():
+                return self._wanted
             resource = self._wanted.resource
         if type(required_scopes) is type(any_of_scopes) is type(required_groups) is type(any_of_groups) is tuple:
-            return _remembered_requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
+            with suppress(TypeError):  # a member that cannot be remembered is no name either: _names says so
+                return _remembered_requirements(
+                    required_scopes, any_of_scopes, required_groups, any_of_groups, resource
+                )
         return _requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
 
     @staticmethod
@@ -338,8 +343,9 @@ class VerifierCore:
 
     def _remember_header(self, header: bytes, key: VerificationKey, keys: IssuerKeys) -> None:
         """Remember a header that was checked, with the key it names; both memories are bounded."""
-        if len(self._by_header) < _MAX_HEADERS or header in self._by_header:
-            self._by_header[header] = keys
+        if len(self._by_header) >= _MAX_HEADERS:
+            self._by_header.clear()
+        self._by_header[header] = keys
         keys.remember_header(header, key)
 
     def _keys_of(self, payload: dict[str, object]) -> IssuerKeys:
@@ -362,7 +368,7 @@ class VerifierCore:
         signed: bool,  # noqa: FBT001 - by position, on the hot path
     ) -> AccessTokenClaims:
         claims = check_access_token(
-            payload, self._client_ids, now, self._leeway, wanted.resource, self._access_claims, signed
+            payload, self._client_ids, now, self._leeway, wanted.resource, self._make_access_claims, signed
         )
         if wanted is not self._wanted:
             check_requirements(claims, wanted)
@@ -383,7 +389,7 @@ class VerifierCore:
             nonce=expected.nonce,
             max_age=expected.max_age,
             access_token=expected.access_token,
-            claims_type=self._id_claims,
+            make=self._make_id_claims,
             signed=signed,
         )
 
@@ -453,10 +459,14 @@ def check_verdict(verdict: object) -> None:
 
 def _names(values: Iterable[str], what: str) -> tuple[str, ...]:
     """Return names given by a caller; a bare string is the mistake of forgetting the comma."""
-    if isinstance(values, str):
-        msg = f"{what}: expected several names, got one text: write ({values!r},)."
+    if isinstance(values, str | bytes):
+        msg = f"{what}: expected several names, got one text: write ({values!r:.60},)."
         raise ConfigurationError(msg)
-    names = tuple(values)
+    try:
+        names = tuple(values)
+    except TypeError:
+        msg = f"{what}: expected names, got {type(values).__name__}."
+        raise ConfigurationError(msg) from None
     if not all(isinstance(name, str) and name for name in names):
         msg = f"{what}: expected names that are not empty."
         raise ConfigurationError(msg)

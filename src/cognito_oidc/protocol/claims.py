@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from cognito_oidc.errors import ExpiredTokenError, InsufficientScopeError, InvalidClaimError, MalformedTokenError, shown
 from cognito_oidc.protocol.encoding import MAX_DEPTH
-from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze, scopes_of, view_of
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze, maker_of, scopes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cognito_oidc.protocol.typed_claims import TokenClaims
 
@@ -81,6 +81,10 @@ _SHAPES: Final = 64
 _STRING_ARRAYS: Final = frozenset({"amr", "cognito:groups", "cognito:roles"})
 
 
+_ACCESS_VIEW: Final = maker_of(AccessTokenClaims)
+_ID_VIEW: Final = maker_of(IdTokenClaims)
+
+
 class Requirements(NamedTuple):
     """What a resource server asks of an access token beyond that it is good. Empty means: nothing.
 
@@ -108,7 +112,7 @@ def check_access_token(  # noqa: PLR0917 - by position, on the hot path
     now: float,
     leeway: float,
     resource: str | None,
-    claims_type: type[AccessTokenClaims] = AccessTokenClaims,
+    make: Callable[[dict[str, object]], AccessTokenClaims] = _ACCESS_VIEW,
     signed: bool = True,  # noqa: FBT001, FBT002
 ) -> AccessTokenClaims:
     """Return the claims of an access token whose issuer the caller has already matched to a key set.
@@ -119,7 +123,7 @@ def check_access_token(  # noqa: PLR0917 - by position, on the hot path
         now: Epoch seconds UTC.
         leeway: Seconds by which `exp` may have passed.
         resource: The resource server the token must be bound to; None refuses a bound token.
-        claims_type: What to return the claims as.
+        make: Makes the claims; see `maker_of`.
         signed: Whether the signature was checked; of a token nobody signed nothing is remembered.
 
     Raises:
@@ -140,7 +144,7 @@ def check_access_token(  # noqa: PLR0917 - by position, on the hot path
     _check_times(payload, now, leeway)
     if nested or not payload["sub"]:
         _check_contents(payload, nested)
-    return view_of(claims_type, payload)
+    return make(payload)
 
 
 def check_id_token(
@@ -152,7 +156,7 @@ def check_id_token(
     nonce: str | None,
     max_age: float | None,
     access_token: str | None,
-    claims_type: type[IdTokenClaims] = IdTokenClaims,
+    make: Callable[[dict[str, object]], IdTokenClaims] = _ID_VIEW,
     signed: bool = True,
 ) -> IdTokenClaims:
     """Return the claims of an ID token whose issuer the caller has already matched to a key set.
@@ -165,7 +169,7 @@ def check_id_token(
         nonce: The nonce of the request; None does not check it.
         max_age: Seconds the sign-in may be ago; None does not check it.
         access_token: The access token that came along, for `at_hash`; None does not check it.
-        claims_type: What to return the claims as.
+        make: Makes the claims; see `maker_of`.
         signed: Whether the signature was checked; of a token nobody signed nothing is remembered.
 
     Raises:
@@ -189,7 +193,7 @@ def check_id_token(
         _check_max_age(payload.get("auth_time"), now, max_age + leeway)
     if access_token is not None and "at_hash" in payload:
         _check_at_hash(payload["at_hash"], access_token)
-    return view_of(claims_type, payload)
+    return make(payload)
 
 
 def check_again(

@@ -12,6 +12,7 @@ This module is on the verification path: it imports nothing that is slow to impo
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -19,7 +20,7 @@ from cognito_oidc._frozen import Frozen
 from cognito_oidc.protocol.encoding import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 C = TypeVar("C", bound="TokenClaims")
 
@@ -117,8 +118,16 @@ _set_raw = TokenClaims.__dict__["raw"].__set__
 _new = TokenClaims.__new__
 
 
-def view_of(claims_type: type[C], payload: dict[str, object]) -> C:
-    """Return a payload whose nested values are read-only already as claims, without a copy."""
+def maker_of(claims_type: type[C]) -> Callable[[dict[str, object]], C]:
+    """Return what makes claims of a checked payload whose nested values are read-only already.
+
+    It saves the copy that the constructor makes, unless the class has a constructor of its own.
+    """
+    own = claims_type.__init__ is not TokenClaims.__init__ or claims_type.__new__ is not TokenClaims.__new__
+    return claims_type if own else partial(_view_of, claims_type)
+
+
+def _view_of(claims_type: type[C], payload: dict[str, object]) -> C:
     claims = _new(claims_type)
     _set_raw(claims, MappingProxyType(payload))
     return claims
