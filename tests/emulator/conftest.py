@@ -63,6 +63,36 @@ def confidential(pool: EmulatedPool, ann: EmulatedUser) -> EmulatedAppClient:
 
 
 @pytest.fixture
+def pair(aws: CognitoEmulator) -> tuple[EmulatedPool, EmulatedPool]:
+    """Return a pool with ann, and one that signs people in through it as `Corp`."""
+    corp, app = aws.federated_pair(
+        provider_name="Corp", attribute_mapping={"email": "email", "name": "name", "custom:org": "custom:tenant"}
+    )
+    corp.add_user(
+        "ann", password="correct horse", email="ann@acme.com", attributes={"name": "Ann", "custom:tenant": "42"}
+    )
+    return corp, app
+
+
+@pytest.fixture
+def corp(pair: tuple[EmulatedPool, EmulatedPool]) -> EmulatedPool:
+    """Return the pool upstream."""
+    return pair[0]
+
+
+@pytest.fixture
+def app(pair: tuple[EmulatedPool, EmulatedPool]) -> EmulatedPool:
+    """Return the pool downstream."""
+    return pair[1]
+
+
+@pytest.fixture
+def shop(app: EmulatedPool) -> EmulatedAppClient:
+    """Return an app client downstream, which takes people of `Corp` and of its own pool."""
+    return app.add_client("shop", redirect_uris=[CALLBACK], identity_providers=["COGNITO", "Corp"])
+
+
+@pytest.fixture
 def job(pool: EmulatedPool) -> EmulatedAppClient:
     """Return an app client of a machine with two of the pool's three scopes."""
     pool.add_resource_server("orders", scopes=["read", "write"])

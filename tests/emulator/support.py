@@ -13,10 +13,12 @@ from cognito_oidc.emulator import Behaviour, CognitoEmulator
 if TYPE_CHECKING:
     import httpx
 
-    from cognito_oidc.emulator import EmulatedAppClient
+    from cognito_oidc.emulator import EmulatedAppClient, Person
 
 POOL_ID = "eu-west-1_Orders001"
 ISSUER = f"https://cognito-idp.eu-west-1.amazonaws.com/{POOL_ID}"
+APP_DOMAIN = "https://app.auth.eu-west-1.amazoncognito.com"
+CORP_DOMAIN = "https://corp.auth.eu-west-1.amazoncognito.com"
 DOMAIN = "https://orders.auth.eu-west-1.amazoncognito.com"
 CALLBACK = "https://app.example/cb"
 GOODBYE = "https://app.example/bye"
@@ -113,3 +115,16 @@ def emulator_with_web(**switches: Any) -> tuple[CognitoEmulator, EmulatedAppClie
     pool = aws.add_pool(POOL_ID, domain="orders")
     pool.add_user("ann", password="correct horse", email="ann@acme.com")
     return aws, pool.add_client("web", redirect_uris=[CALLBACK], refresh_token_rotation=True)
+
+
+async def federated_sign_in(
+    aws: CognitoEmulator, client: EmulatedAppClient, *, person: Person | None = None, **changes: str | None
+) -> dict[str, str]:
+    """Sign ann in at the provider `Corp` and return the members of the app pool's token answer."""
+    browser = person or aws.person("ann", "correct horse")
+    url = authorize_url(client, root=APP_DOMAIN, **{"identity_provider": "Corp", **changes})
+    code = query_of(await browser.follow(url))["code"]
+    async with aws.http_client() as http:
+        answer = await exchange(http, client, code, root=APP_DOMAIN)
+    tokens: dict[str, str] = answer.raise_for_status().json()
+    return tokens

@@ -111,3 +111,25 @@ async def test_any_login_page_will_do(aws: CognitoEmulator, pool: EmulatedPool) 
     person = Person("ann@acme.com", "pw", open_client=aws.http_client, serves=lambda _: False)
     assert await person.follow(f"{DOMAIN}/login") == CALLBACK
     assert aws.journal[-1].parameters == {"h": "1", "user": "ann@acme.com", "pw": "pw"}
+
+
+async def test_a_page_with_buttons_only_needs_a_provider(aws: CognitoEmulator, pool: EmulatedPool) -> None:
+    """Who has no provider to choose cannot go on; who has one presses its button, with the form's hidden fields."""
+    page = """<title>Choose</title><form action="/error?x=1"><input type="hidden" name="h" value="1">
+        <input name="q" value="seen"><button name="identity_provider" value="Corp">Corp</button>
+        <button name="identity_provider" value="Other">Other</button></form>"""
+    aws.fail_next("login", status=200, body=page, content_type="text/html", times=2)
+    aws.fail_next("error", status=302, headers={"location": CALLBACK})
+    with pytest.raises(PersonError, match="Choose"):
+        await aws.person("ann", "x").follow(f"{DOMAIN}/login")
+    assert await aws.person("ann", "x", provider="Other").follow(f"{DOMAIN}/login") == CALLBACK
+    assert aws.journal[-1].parameters == {"h": "1", "identity_provider": "Other"}
+
+
+async def test_a_person_without_a_new_password_says_so(aws: CognitoEmulator, pool: EmulatedPool) -> None:
+    """A page that asks for a new password ends the walk of a person who has none."""
+    page = """<title>Change</title><p role="alert">Choose a new one.</p><form method="post">
+        <input type="password" name="a" autocomplete="new-password"></form>"""
+    aws.fail_next("login", status=200, body=page, content_type="text/html")
+    with pytest.raises(PersonError, match="Choose a new one"):
+        await aws.person("ann", "x").follow(f"{DOMAIN}/login")

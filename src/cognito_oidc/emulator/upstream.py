@@ -275,12 +275,13 @@ def _signed_claims(token: str, keys: Sequence[Mapping[str, object]], client_secr
 
 
 def _imported(key: Mapping[str, object]) -> jwk.Key | None:
-    """Return one key of a key set, or None where it is no public key; one bad key must not spoil the others."""
-    try:
-        imported = jwk.import_key(dict(key))  # type: ignore[arg-type] # whatever the provider published
-    except (JoseError, ValueError, TypeError, KeyError):
+    """Return one key of a key set, or None where it is no good public key; it must not spoil the others."""
+    if key.get("kty") not in {"RSA", "EC"}:
         return None
-    return imported if imported.key_type in {"RSA", "EC"} else None
+    try:
+        return jwk.import_key(dict(key))  # type: ignore[arg-type] # whatever the provider published
+    except (JoseError, ValueError, TypeError, KeyError, Warning):  # a warning of a weak key, where those are errors
+        return None
 
 
 def _is_signed_with_secret(token: str) -> bool:
