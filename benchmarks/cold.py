@@ -213,7 +213,13 @@ def blocks_of(result: Json) -> dict[str, str]:
     ratio = {name: float(str(cases[name]["ratio"])) for name in cases}
     over = {kind: float(str(cases[IMPORT][kind])) - float(str(cases[BARE][kind])) for kind in ("median", "minimum")}
     goals = [
-        (f"first token, {name}", f"{GOAL} ×", f"{ratio[name]:.2f} ×", f"{cases[name]['ratio_of_minima']:.2f} ×", _met(ratio[name], GOAL))
+        (
+            f"first token, {name}",
+            f"{GOAL} ×",
+            f"{ratio[name]:.2f} ×",
+            f"{cases[name]['ratio_of_minima']:.2f} ×",
+            _met(ratio[name], GOAL),
+        )
         for name in (SYNC, NOWAIT)
     ]
     goals.append(
@@ -226,7 +232,9 @@ def blocks_of(result: Json) -> dict[str, str]:
         )
     )
     found = sorted({module for modules in loaded.values() for module in modules})
-    goals.append((f"loads none of {', '.join(NEVER_LOADED)}", "none", ", ".join(found) or "none", "", _met(len(found), 0)))
+    goals.append(
+        (f"loads none of {', '.join(NEVER_LOADED)}", "none", ", ".join(found) or "none", "", _met(len(found), 0))
+    )
     bare = float(str(cases[BARE]["median"]))
     everybody = [
         (

@@ -132,7 +132,14 @@ def blocks_of(result: Json) -> dict[str, str]:
         )
         for name, case in sorted(cases.items(), key=lambda item: _stall(item[1]))
     ]
-    head = (f"{COUNT} tokens in one gather", "longest stall", "least", "greatest", "whole gather", f"at most {GOAL:g} ms")
+    head = (
+        f"{COUNT} tokens in one gather",
+        "longest stall",
+        "least",
+        "greatest",
+        "whole gather",
+        f"at most {GOAL:g} ms",
+    )
     return {"fairness-machine": machine_line(result), "fairness": table(head, rows)}
 
 
@@ -144,7 +151,9 @@ def pictures_of(result: Json) -> dict[str, str]:
         for name, case in sorted(cases.items(), key=lambda item: _stall(item[1]))
     ]
     title = f"Longest stall of the event loop, {COUNT} tokens in one gather"
-    return {"fairness": bars(title, "Median of the longest stalls; less is better", rows, goal=GOAL, axis="milliseconds")}
+    return {
+        "fairness": bars(title, "Median of the longest stalls; less is better", rows, goal=GOAL, axis="milliseconds")
+    }
 
 
 def _stall(case: Json) -> float:

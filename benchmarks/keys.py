@@ -237,7 +237,9 @@ async def _timed(subject: Subject, counts: Counts) -> float:
     """Return the seconds of a good token, infinite where it takes longer than our patience or is refused."""
     await asyncio.sleep(0.002)
     try:
-        outcome, seconds = await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(subject.one(subject.token))), counts.patience)
+        outcome, seconds = await asyncio.wait_for(
+            asyncio.shield(asyncio.ensure_future(subject.one(subject.token))), counts.patience
+        )
     except TimeoutError:
         return float("inf")
     return seconds if outcome == "accepted" else float("inf")
@@ -354,7 +356,11 @@ def blocks_of(result: Json) -> dict[str, str]:
             ("hanging endpoint, unknown kid being looked for: a known kid, usually", "hanging", "{usual_ms:.2f} ms"),
             ("... meanwhile, median", "hanging", "{during_ms:.2f} ms"),
             ("... meanwhile, slowest (usually)", "hanging", "{slowest_during_ms:.1f} ms ({slowest_usual_ms:.1f})"),
-            ("hanging endpoint and a refresh is due: a known kid, slowest", "hanging_when_soft", "{slowest_during_ms:.1f} ms"),
+            (
+                "hanging endpoint and a refresh is due: a known kid, slowest",
+                "hanging_when_soft",
+                "{slowest_during_ms:.1f} ms",
+            ),
             ("... later than usual by 2 ms", "hanging_when_soft", "{slower_by_2_ms} of {of}"),
             ("endpoint down, keys 23 hours old: a good token", "outage", "{outcome}"),
             ("key withdrawn an hour ago: its token", "withdrawal", "{outcome}"),
@@ -392,9 +398,30 @@ def _goals(scenarios: dict[str, dict[str, Json]]) -> list[tuple[str, ...]]:
         ("1,000 concurrent verifications on an empty cache", "1 fetch", "stampede", "{requests}", "requests", 1),
         ("300 tokens with random kids in 10 s", "at most 2 fetches", "flood", "{requests}", "requests", 2),
         ("rotation, right after a fetch", "accepted at once", "rotation", "{outcome}", "outcome", "accepted"),
-        ("... and after one forged kid", "accepted at once", "rotation_after_forgery", "{outcome}", "outcome", "accepted"),
-        ("hanging endpoint: a known kid", "within 2 ms", "hanging", "{slower_by_2_ms} of {of} later", "slower_by_2_ms", 0),
-        ("... and keys of 20 minutes", "within 2 ms", "hanging_when_soft", "{slower_by_2_ms} of {of} later", "slower_by_2_ms", 0),
+        (
+            "... and after one forged kid",
+            "accepted at once",
+            "rotation_after_forgery",
+            "{outcome}",
+            "outcome",
+            "accepted",
+        ),
+        (
+            "hanging endpoint: a known kid",
+            "within 2 ms",
+            "hanging",
+            "{slower_by_2_ms} of {of} later",
+            "slower_by_2_ms",
+            0,
+        ),
+        (
+            "... and keys of 20 minutes",
+            "within 2 ms",
+            "hanging_when_soft",
+            "{slower_by_2_ms} of {of} later",
+            "slower_by_2_ms",
+            0,
+        ),
         ("endpoint down, keys 23 h old", "goes on", "outage", "{outcome}", "outcome", "accepted"),
         ("back after a cold failure", "within 1.1 s", "cold_failure", "{back_after:.2f} s", "back_after", 1.1),
         ("requests for 50 calls in 10 s", "at most 12", "cold_failure", "{requests}", "requests", 12),

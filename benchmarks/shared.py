@@ -62,7 +62,14 @@ def b64(data: bytes) -> str:
 def jwk(name: str, kid: str) -> Json:
     """Return the public half of a key as Cognito publishes it."""
     numbers = rsa_key(name).public_key().public_numbers()
-    return {"alg": "RS256", "e": "AQAB", "kid": kid, "kty": "RSA", "n": b64(numbers.n.to_bytes(256, "big")), "use": "sig"}
+    return {
+        "alg": "RS256",
+        "e": "AQAB",
+        "kid": kid,
+        "kty": "RSA",
+        "n": b64(numbers.n.to_bytes(256, "big")),
+        "use": "sig",
+    }
 
 
 def key_set(*keys: Json) -> Json:

@@ -286,9 +286,7 @@ def _met(case: Json, goal: float) -> str:
 
 def _row(name: str, cases: Mapping[str, Json]) -> tuple[str, ...]:
     bold = "**" if _kind(name) == "ours" else ""
-    refusals = [
-        f"{_ratio(cases, f'{name}: {kind}'):.2f}" if f"{name}: {kind}" in cases else "" for kind in BAD
-    ]
+    refusals = [f"{_ratio(cases, f'{name}: {kind}'):.2f}" if f"{name}: {kind}" in cases else "" for kind in BAD]
     median, minimum = f"{cases[name]['median']:.1f} µs", f"{cases[name]['minimum']:.1f} µs"
     return (f"{bold}{name}{bold}", median, minimum, f"{bold}{_ratio(cases, name):.2f}{bold}", *refusals)
 
@@ -298,7 +296,9 @@ def _strictness(result: Json) -> str:
     tokens = result["bad_tokens"]
     assert isinstance(tokens, list)
     head = ("accepted although ...", *accepted)
-    return table(head, [(token, *("accepts" if token in accepted[name] else "" for name in accepted)) for token in tokens])
+    return table(
+        head, [(token, *("accepts" if token in accepted[name] else "" for name in accepted)) for token in tokens]
+    )
 
 
 if __name__ == "__main__":
