@@ -154,9 +154,19 @@ class Transport:
         return exchange.outcome()
 
     async def _send_repeatedly(self, exchange: _Exchange) -> None:
+        """Send, and again where that may help. stamina is asked after a failure alone: it costs a tenth of one."""
+        try:
+            await self._send_once(exchange)
+            exchange.check_worth()
+        except (TransportError, _Unusable) as error:
+            failure = error
+        else:
+            return
         with contextlib.suppress(_Unusable):
             async for attempt in exchange.attempts():
                 with attempt:
+                    if attempt.num == 1:
+                        raise failure
                     await self._send_once(exchange)
                     exchange.check_worth()
 
@@ -267,9 +277,18 @@ class SyncTransport:
         return exchange.outcome()
 
     def _send_repeatedly(self, exchange: _Exchange) -> None:
+        try:
+            self._send_once(exchange)
+            exchange.check_worth()
+        except (TransportError, _Unusable) as error:
+            failure = error
+        else:
+            return
         with contextlib.suppress(_Unusable):
             for attempt in exchange.attempts():
                 with attempt:
+                    if attempt.num == 1:
+                        raise failure
                     self._send_once(exchange)
                     exchange.check_worth()
 
@@ -314,7 +333,7 @@ class _Exchange:
         self._deadline = time.monotonic() + limits.total
 
     def attempts(self) -> _Attempts:
-        """Return the attempts, each after a wait."""
+        """Return the attempts, each after a wait; the first was made already, and tells stamina how it failed."""
         return stamina.retry_context(
             on=self._may_be_sent_again,
             attempts=self.limits.attempts,
@@ -335,9 +354,10 @@ class _Exchange:
         extensions: dict[str, object] = {"timeout": timeout}
         if not request.repeatable:
             extensions["trace"] = functools.partial(trace, self)
-        foreign = _request_class(client)(
+        request_class, url = _request_class(client, request.url)
+        foreign = request_class(
             request.method,
-            request.url,
+            url,
             headers=[_USER_AGENT, _IDENTITY, *request.headers],
             content=request.body or None,
             extensions=extensions,
@@ -415,6 +435,9 @@ def _causes(sent: Sent, host: str) -> tuple[str, ...]:
     )
 
 
+_request_classes: dict[tuple[type, str], tuple[Callable[..., object], object]] = {}
+_MOST_URLS: Final = 64
+
 _context: ssl.SSLContext | None = None
 
 
@@ -447,8 +470,10 @@ def _check_shape(client: object, closing: str, expected: str) -> None:
         raise ConfigurationError(msg)
 
 
-def _request_class(client: AsyncHttpClient | httpx.Client) -> Callable[..., object]:
-    """Return the request class of the library a client belongs to.
+def _request_class(client: AsyncHttpClient | httpx.Client, url: str) -> tuple[Callable[..., object], object]:
+    """Return the request class of the library a client belongs to, and the URL as that library has read it.
+
+    Both are remembered: finding out costs a tenth of a request.
 
     Raises:
         ConfigurationError: The client is closed.
@@ -456,7 +481,14 @@ def _request_class(client: AsyncHttpClient | httpx.Client) -> Callable[..., obje
     if client.is_closed:
         msg = "The HTTP client that was handed in (http_client=) is closed: keep it open as long as it is used here."
         raise ConfigurationError(msg)
-    return type(client.build_request("GET", "https://localhost"))
+    known = _request_classes.get((type(client), url))
+    if known is None:
+        if len(_request_classes) >= _MOST_URLS:
+            _request_classes.clear()
+        request_class = type(client.build_request("GET", url))
+        read = request_class("GET", url).url  # without the parameters that the client may add
+        known = _request_classes[type(client), url] = request_class, read
+    return known
 
 
 def _current_loop() -> object:
