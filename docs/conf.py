@@ -19,6 +19,8 @@ exclude_patterns = ["_build"]
 default_role = "code"  # our docstrings write `name` for code
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"cognito-oidc {release}"
 html_copy_source = False
 html_show_sourcelink = False
@@ -61,7 +63,14 @@ def code_to_literals(*event: object) -> None:
         lines[:] = [re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line) for line in lines]
 
 
+def classes_by_name(*event: object) -> tuple[str | None, str | None]:
+    """Write a class that is a default value as its name; Sphinx cannot read a signature with `<class '...'>` in it."""
+    signature, returns = cast("tuple[str | None, str | None]", event[-2:])
+    return signature and re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", signature), returns
+
+
 def setup(app: Sphinx) -> None:
     """Put the hooks before napoleon's, which has priority 500."""
     app.connect("autodoc-process-docstring", fences_to_blocks, priority=400)
     app.connect("autodoc-process-docstring", code_to_literals, priority=400)
+    app.connect("autodoc-process-signature", classes_by_name)

@@ -1,5 +1,6 @@
 """The pages keep their promises: they name tests that exist, show every public name, and run what they show."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -68,3 +69,10 @@ def test_the_reference_shows_every_public_name() -> None:
     assert shown == set(cognito_oidc.__all__)
     for module in (errors, emulator):
         assert f".. automodule:: {module.__name__}\n   :members:" in pages
+
+
+def test_the_page_of_the_emulator_names_every_switch() -> None:
+    """Where nobody knows what Cognito does, the page says so: it has a row for each switch, with its default."""
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    switches = [field.name for field in dataclasses.fields(emulator.Behaviour)]
+    assert re.findall(r"^\| `(\w+)` \|", page.partition("## Where nobody knows")[2], re.MULTILINE) == switches
