@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 RUN := $(VENV)/.stamp-run
 DEV := $(VENV)/.stamp-dev
+BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -57,9 +58,15 @@ surface: $(DEV) ## renew tests/fixtures/public_surface.txt, after looking at wha
 lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 	$(BIN)/python scripts/lock.py
 
+benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/benchmarks.md; five minutes of a quiet machine
+	$(BENCH)/bin/python -m benchmarks.verify --publish
+	$(BENCH)/bin/python -m benchmarks.cold --publish
+	$(BENCH)/bin/python -m benchmarks.fairness --publish
+	$(BENCH)/bin/python -m benchmarks.keys --publish
+
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
-	find src tests docs scripts -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests docs scripts benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
 
@@ -85,4 +92,12 @@ $(RUN): $(BIN)/python requirements/run.txt pyproject.toml
 $(DEV): $(RUN) requirements/dev.txt
 	@echo "Installing requirements/dev.txt"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# What is measured, with its peers, in an environment of its own.
+$(BENCH)/.stamp: $(BIN)/python requirements/benchmarks.txt pyproject.toml
+	@echo "Installing requirements/benchmarks.txt"
+	@$(BIN)/python -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --require-hashes -r requirements/benchmarks.txt
+	@$(BENCH)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps --no-build-isolation -e .
 	@touch $@

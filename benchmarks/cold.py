@@ -135,7 +135,8 @@ await verifier.verify(TOKEN);
 import {{ readFileSync }} from "node:fs";
 import {{ createLocalJWKSet, jwtVerify }} from "jose";
 const keys = createLocalJWKSet(JSON.parse(readFileSync(PATH, "utf8")));
-const {{ payload }} = await jwtVerify(TOKEN, keys, {{ issuer: {ISSUER!r}, algorithms: ["RS256"], requiredClaims: ["exp"] }});
+const options = {{ issuer: {ISSUER!r}, algorithms: ["RS256"], requiredClaims: ["exp"] }};
+const {{ payload }} = await jwtVerify(TOKEN, keys, options);
 if (payload.client_id !== {CLIENT_ID!r} || payload.token_use !== "access") throw new Error("refused");
 """,
 }
@@ -215,9 +216,9 @@ def blocks_of(result: Json) -> dict[str, str]:
     goals = [
         (
             f"first token, {name}",
-            f"{GOAL} ×",
-            f"{ratio[name]:.2f} ×",
-            f"{cases[name]['ratio_of_minima']:.2f} ×",
+            f"{GOAL} x",
+            f"{ratio[name]:.2f} x",
+            f"{cases[name]['ratio_of_minima']:.2f} x",
             _met(ratio[name], GOAL),
         )
         for name in (SYNC, NOWAIT)
@@ -258,7 +259,7 @@ def pictures_of(result: Json) -> dict[str, str]:
     cases = mapping(result["cases"])
     value = {name: float(str(cases[name]["median"])) for name in cases}
     rows = [
-        Bar(name, value[name], f"{value[name]:.0f} ms ({cases[name]['ratio']:.2f} ×)", _kind(name))
+        Bar(name, value[name], f"{value[name]:.0f} ms ({cases[name]['ratio']:.2f} x)", _kind(name))
         for name in sorted(cases, key=value.__getitem__)
     ]
     subtitle = "From the start of the process, keys in a file; multiples of cryptography alone verifying one signature"

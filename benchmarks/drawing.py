@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _WIDTH: Final = 760
-_LABELS: Final = 236  # where bars begin
+_LABELS: Final = 248  # where bars begin
 _ROW: Final = 27
-_TOP: Final = 76
+_TOP: Final = 88
 _FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif'"
 _COLOURS: Final = {"ours": "#0a63c9", "peer": "#a9b4c2", "limit": "#3a4452"}
 
@@ -59,6 +59,12 @@ def bars(title: str, subtitle: str, rows: Sequence[Bar], *, goal: float | None =
         parts.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP - 6}' y2='{bottom}' stroke='#e6ebf1'/>")
         parts.append(_text(x, bottom + 16, f"{tick * step:g}", "middle", 11.5, "#566273"))
     parts.append(_text(_LABELS + room / 2, bottom + 33, axis, "middle", 11.5, "#566273"))
+    if goal is not None:
+        x = _LABELS + room * goal / longest
+        parts.append(
+            f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP - 6}' y2='{bottom}' stroke='#d0541b' stroke-dasharray='4 3'/>"
+        )
+        parts.append(_text(x, _TOP - 9, f"goal {goal:g}", "middle", 11, "#b3430f"))
     for index, row in enumerate(rows):
         y = _TOP + index * _ROW
         length = max(1.5, room * row.value / longest)
@@ -68,17 +74,12 @@ def bars(title: str, subtitle: str, rows: Sequence[Bar], *, goal: float | None =
             f"<rect x='{_LABELS}' y='{y + 1}' width='{length:.1f}' height='18' rx='3' fill='{_COLOURS[row.kind]}'/>"
         )
         parts.append(_text(_LABELS + length + 7, y + 14.5, row.note, "start", 12.5, "#17202b", weight))
-    if goal is not None:
-        x = _LABELS + room * goal / longest
-        parts.append(
-            f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{_TOP - 6}' y2='{bottom}' stroke='#d0541b' stroke-dasharray='4 3'/>"
-        )
-        parts.append(_text(x, _TOP - 9, f"goal {goal:g}", "middle", 11, "#b3430f"))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _text(x: float, y: float, text: str, anchor: str, size: float, colour: str, weight: str = "400") -> str:  # noqa: PLR0917 - SVG's own
+    halo = "stroke='#fbfcfd' stroke-width='4' paint-order='stroke'"  # lines stay legible behind it
     return (
         f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' font-weight='{weight}' text-anchor='{anchor}'"
-        f" fill='{colour}'>{escape(text)}</text>"
+        f" fill='{colour}' {halo}>{escape(text)}</text>"
     )

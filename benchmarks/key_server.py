@@ -80,7 +80,7 @@ class KeyServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            def do_GET(self) -> None:
                 with lock:
                     outer.count += 1
                 if outer.hanging:
@@ -90,9 +90,9 @@ class KeyServer:
                 if outer.delay:
                     outer._released.wait(outer.delay)
                 body = outer._body if outer.status == 200 else b'{"message":null}'  # noqa: PLR2004 - OK
-                head = f"HTTP/1.1 {outer.status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                head = f"HTTP/1.1 {outer.status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
                 with contextlib.suppress(OSError):
-                    self.wfile.write(head.encode() + body)
+                    self.wfile.write(head.encode() + b"\r\n\r\n" + body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
                 pass

@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import node, peers
-from benchmarks.key_server import KeyServer, write_certificate
+from benchmarks.key_server import write_certificate
 from benchmarks.shared import (
     ACCESS_KID,
     CLIENT_ID,
@@ -97,14 +97,14 @@ def random_issuer(token: str) -> str:
 
 
 async def stampede(subject: Subject, counts: Counts) -> Json:
-    """Many at once, and no keys yet."""
+    """Verify many at once, with no keys yet."""
     subject.server.delay = 0.1
     outcomes = await subject.many([subject.token] * counts.stampede)
     return {"accepted": _accepted(outcomes), "of": counts.stampede, "requests": subject.server.count}
 
 
 async def flood(subject: Subject, counts: Counts) -> Json:
-    """Tokens with kids that do not exist, evenly over some seconds, and a good token after each tenth."""
+    """Send tokens with kids that do not exist, evenly over some seconds, and a good token after each tenth."""
     await _warm(subject)
     before = subject.server.count
     good, asked = [], 0
@@ -120,22 +120,20 @@ async def flood(subject: Subject, counts: Counts) -> Json:
 
 
 async def rotation(subject: Subject, counts: Counts) -> Json:
-    """A new key is published right after the keys were fetched, and its first token comes at once."""
-    assert counts
+    """Publish a new key right after the keys were fetched; its first token comes at once."""
     await _warm(subject)
     return await _rotate(subject)
 
 
 async def rotation_after_forgery(subject: Subject, counts: Counts) -> Json:
-    """The same, and a token with a kid that does not exist came in between."""
-    assert counts
+    """Do the same after a token with a kid that does not exist."""
     await _warm(subject)
     await subject.one(random_kid(subject.token))
     return await _rotate(subject)
 
 
 async def hanging(subject: Subject, counts: Counts) -> Json:
-    """Keys are fresh, somebody's unknown kid is being looked for, and the endpoint takes requests and never answers."""
+    """Look for somebody's unknown kid, keys being fresh, while the endpoint takes requests and never answers."""
     await _warm(subject)
     usual = [await _timed(subject, counts) for _ in range(counts.known)]
     subject.server.hanging = True
@@ -148,7 +146,7 @@ async def hanging(subject: Subject, counts: Counts) -> Json:
 
 
 async def hanging_when_soft(subject: Subject, counts: Counts) -> Json:
-    """A refresh is due (ours: keys are 20 minutes old), and the endpoint takes requests and never answers."""
+    """Let a refresh be due (ours: keys are 20 minutes old) while the endpoint takes requests and never answers."""
     await _warm(subject)
     usual = [await _timed(subject, counts) for _ in range(counts.known)]
     if isinstance(subject.clock, Clock):
@@ -162,8 +160,7 @@ async def hanging_when_soft(subject: Subject, counts: Counts) -> Json:
 
 
 async def outage(subject: Subject, counts: Counts) -> Json:
-    """The endpoint is down, and the keys are 23 hours old (or as old as this library lets its cache become, and more)."""
-    assert counts
+    """Be down, with keys that are 23 hours old, or older than this library lets them become."""
     await _warm(subject)
     subject.server.status = 503
     if subject.expires_after:
@@ -177,8 +174,7 @@ async def outage(subject: Subject, counts: Counts) -> Json:
 
 
 async def withdrawal(subject: Subject, counts: Counts) -> Json:
-    """The endpoint no longer publishes the key, and the keys are an hour old (or older than this library lets them be)."""
-    assert counts
+    """Withdraw the key; the keys are an hour old, or older than this library lets them become."""
     await _warm(subject)
     subject.server.serve(key_set(jwk("rotated", NEW_KID)))
     if subject.expires_after:
@@ -191,7 +187,7 @@ async def withdrawal(subject: Subject, counts: Counts) -> Json:
 
 
 async def cold_failure(subject: Subject, counts: Counts) -> Json:
-    """No keys were ever loaded and the endpoint is down: calls over some seconds, then it is up again.
+    """Be down before any keys were loaded: calls over some seconds, then it is up again.
 
     Five of them run at the same time and end at different moments of a backoff; the worst counts.
     """
@@ -204,7 +200,9 @@ async def cold_failure(subject: Subject, counts: Counts) -> Json:
     requests = subject.server.count
     subject.server.status = 200
     begun = time.perf_counter()
-    while (await subject.one(subject.token))[0] != "accepted" and time.perf_counter() - begun < 10 * counts.patience:
+    while time.perf_counter() - begun < 10 * counts.patience:
+        if (await subject.one(subject.token))[0] == "accepted":
+            break
         await asyncio.sleep(0.01)
     return {"requests": requests, "back_after": round(time.perf_counter() - begun, 3)}
 
@@ -272,13 +270,12 @@ def _accepted(outcomes: Sequence[tuple[str, float]]) -> int:
 
 
 async def memory(subject: Subject, counts: Counts) -> Json:
-    """Tokens with random kids and with random issuers: what is left of them in memory, in KiB."""
+    """Send tokens with random kids and with random issuers: what is left of them in memory, in KiB."""
     grown: Json = {}
     for kind, spoil in (("kid", random_kid), ("iss", random_issuer)):
         await _warm(subject)
-        for number in range(counts.tokens // 20):
+        for _ in range(counts.tokens // 20):
             await subject.one(spoil(subject.token), direct=True)
-            assert number >= 0
         if isinstance(subject, NodeSubject):
             before = subject.heap()
             for _ in range(counts.tokens // 500):
@@ -314,10 +311,11 @@ def measure(quick: bool) -> Json:  # noqa: FBT001 - the one switch of every benc
 async def _all(subjects: Subjects, counts: Counts) -> Json:
     results: Json = {}
     for scenario in SCENARIOS:
-        of = results[scenario.__name__] = {}
+        of: Json = {}
         for name in subjects.names():
             async with subjects.fresh(name, expiring=scenario in EXPIRING) as subject:
                 of[name] = await scenario(subject, counts)
+        results[scenario.__name__] = of
         print(f"{scenario.__name__}: done", flush=True)
 
     async def worst(scenario: Callable[[Subject, Counts], Awaitable[Json]], name: str, later: Sequence[float]) -> Json:
@@ -333,11 +331,11 @@ async def _all(subjects: Subjects, counts: Counts) -> Json:
         found = await asyncio.gather(*(worst(scenario, name, later) for name in names))
         results[scenario.__name__] = dict(zip(names, found, strict=True))
         print(f"{scenario.__name__}: done", flush=True)
-    of = results[memory.__name__] = {}
-    for name in subjects.names():
-        if name != ENTERED:
-            async with subjects.fresh(name) as subject:
-                of[name] = await memory(subject, counts)
+    grown: Json = {}
+    for name in names:
+        async with subjects.fresh(name) as subject:
+            grown[name] = await memory(subject, counts)
+    results[memory.__name__] = grown
     return results
 
 

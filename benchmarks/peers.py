@@ -172,9 +172,9 @@ def fastapi_cognito(source: str) -> AsyncCheck:
     )
     auth = CognitoAuth(settings=settings)
 
-    def check(token: str) -> Awaitable[object]:
+    async def check(token: str) -> object:
         headers = [(b"authorization", b"Bearer " + token.encode())]
-        return auth.auth_required(HTTPConnection({"type": "http", "headers": headers}))
+        return await auth.auth_required(HTTPConnection({"type": "http", "headers": headers}))
 
     return check
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import urlsafe_b64decode
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -50,8 +51,6 @@ def bad_tokens() -> dict[str, str]:
 
 
 def _payload(token: str) -> dict[str, object]:
-    from base64 import urlsafe_b64decode  # noqa: PLC0415 - only here
-
     segment = token.split(".")[1]
     payload: dict[str, object] = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
     return payload

@@ -1,4 +1,4 @@
-"""Whoever verifies tokens and fetches keys itself, behind one face: ours, and the libraries of `benchmarks/peers.py`."""
+"""Whoever verifies tokens and fetches the keys itself, behind one face: ours, and those of `benchmarks/peers.py`."""
 
 from __future__ import annotations
 

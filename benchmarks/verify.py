@@ -58,7 +58,7 @@ ASYNC: Final = "TokenVerifier, awaited"
 NOWAIT: Final = "TokenVerifier, nowait"
 WITH_SCOPES: Final = "required scopes and groups"
 ID_TOKEN: Final = "an ID token with its nonce"
-SEEN: Final = "a token seen before (memory on)"
+SEEN: Final = "seen before, with a memory"
 MANY: Final = "tokens in turn, no memory"
 MISSED: Final = "tokens in turn, memory on, all missed"
 FORGED: Final = "forged"
@@ -94,7 +94,7 @@ def measure(quick: bool) -> Json:  # noqa: FBT001 - the one switch of every benc
             judges[name] = _judge(check)
         for name, waiting in peers.asynchronous(path=path):
             cases += _async_cases_of(name, waiting, token, runner)
-            judges[name] = _judge(lambda one, check=waiting: runner.run(_awaited(check, one)))
+            judges[name] = _judge(_waiting(runner, waiting))
         more = {}
         if npm is not None:
             process = stack.enter_context(node.Node(npm))
@@ -106,7 +106,7 @@ def measure(quick: bool) -> Json:  # noqa: FBT001 - the one switch of every benc
                 for kind, bad in BAD.items():
                     timer = process.timer(name, bad, refused=True)
                     cases.append(Case(name=f"{name}: {kind}", seconds_for=timer))
-                judges[name] = lambda one, name=name: _outcomes(process.ask("verify", name=name, tokens=[one]))
+                judges[name] = _judge(_asking(process, name))
             more = {"Node.js": node.version(), **node.VERSIONS}
         assert all(judge(token) for judge in judges.values()), "somebody refuses the good token"
         accepted = {name: [what for what, bad in bad_tokens().items() if judge(bad)] for name, judge in judges.items()}
@@ -194,16 +194,30 @@ def _async_cases_of(name: str, check: AsyncCheck, token: str, runner: asyncio.Ru
                     raise
         return loop.time() - begun
 
+    def refusals_of(bad: str) -> Callable[[int], float]:
+        return lambda count: runner.run(seconds_of(count, bad, refused=True))
+
     yield Case(name=name, seconds_for=lambda count: runner.run(seconds_of(count, token, refused=False)))
     for kind, bad in BAD.items():
-        yield Case(
-            name=f"{name}: {kind}",
-            seconds_for=lambda count, bad=bad: runner.run(seconds_of(count, bad, refused=True)),
-        )
+        yield Case(name=f"{name}: {kind}", seconds_for=refusals_of(bad))
 
 
-async def _awaited(check: AsyncCheck, token: str) -> object:
-    return await check(token)
+def _waiting(runner: asyncio.Runner, check: AsyncCheck) -> Check:
+    async def wait(token: str) -> object:
+        return await check(token)
+
+    return lambda token: runner.run(wait(token))
+
+
+def _asking(process: node.Node, name: str) -> Check:
+    def ask(token: str) -> object:
+        outcomes = process.ask("verify", name=name, tokens=[token])["outcomes"]
+        assert isinstance(outcomes, list)
+        if outcomes[0][0] != "accepted":
+            raise ValueError(outcomes[0][0])
+        return None
+
+    return ask
 
 
 def _judge(check: Check) -> Callable[[str], bool]:
@@ -217,12 +231,6 @@ def _judge(check: Check) -> Callable[[str], bool]:
         return True
 
     return accepts
-
-
-def _outcomes(answer: Mapping[str, object]) -> bool:
-    outcomes = answer["outcomes"]
-    assert isinstance(outcomes, list)
-    return bool(outcomes[0][0] == "accepted")
 
 
 def blocks_of(result: Json) -> dict[str, str]:
@@ -257,7 +265,7 @@ def pictures_of(result: Json) -> dict[str, str]:
     """Return the picture of everybody's ratio."""
     cases = mapping(result["cases"])
     rows = [
-        Bar(name, _ratio(cases, name), f"{_ratio(cases, name):.2f} × ({cases[name]['median']:.0f} µs)", _kind(name))
+        Bar(name, _ratio(cases, name), f"{_ratio(cases, name):.2f} x ({cases[name]['median']:.0f} µs)", _kind(name))
         for name in sorted({*_libraries(cases), SEEN}, key=lambda name: _ratio(cases, name))
     ]
     title = "Verifying a warm access token"

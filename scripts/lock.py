@@ -1,6 +1,6 @@
-"""Write requirements/run.txt and requirements/dev.txt from pyproject.toml: pinned, hashed, and without an address.
+"""Write the files of requirements/ from pyproject.toml: pinned, hashed, and without an address.
 
-Run by `make lock`. One resolution serves every Python that the library supports, and both files agree.
+Run by `make lock`. One resolution serves every Python that the library supports, and the files agree.
 """
 
 import re
@@ -34,3 +34,4 @@ def compile_pins(target: str, *arguments: str) -> None:
 
 compile_pins("dev.txt", "--all-extras", "--group", "dev")
 compile_pins("run.txt", "--all-extras", "--group", "build", "--constraints", "requirements/dev.txt")
+compile_pins("benchmarks.txt", "--group", "benchmarks", "--constraints", "requirements/dev.txt")
