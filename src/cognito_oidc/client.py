@@ -10,18 +10,29 @@ import hmac
 import inspect
 import secrets as random_source
 import time
+from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self, TypeVar
+from enum import Enum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar, overload
 
 from pydantic import SecretStr
 
 from cognito_oidc._shield import run_shielded
 from cognito_oidc._transport import Transport
-from cognito_oidc.errors import ConfigurationError, InvalidClaimError, InvalidClientError, ProtocolError, shown
+from cognito_oidc.errors import (
+    CognitoOidcError,
+    ConfigurationError,
+    InvalidClaimError,
+    InvalidClientError,
+    ProtocolError,
+    shown,
+)
 from cognito_oidc.protocol import authorization
 from cognito_oidc.protocol.callback import parse_callback, peek_state
 from cognito_oidc.protocol.client_authentication import check_client_id, client_authentication
-from cognito_oidc.protocol.metadata import discovery_request, parse_provider_metadata
+from cognito_oidc.protocol.metadata import ProviderMetadata, discovery_request, parse_provider_metadata
+from cognito_oidc.protocol.provider import UserPool
 from cognito_oidc.protocol.token_exchange import parse_token_exchange_response, token_exchange_request
 from cognito_oidc.protocol.tokens import (
     TokenSet,
@@ -46,8 +57,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.authorization import AuthorizationRequest
     from cognito_oidc.protocol.callback import Callback
     from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod
-    from cognito_oidc.protocol.metadata import ProviderMetadata
-    from cognito_oidc.protocol.provider import UserPool
     from cognito_oidc.protocol.token_exchange import ExchangedToken, IssuedTokenType, TokenType
     from cognito_oidc.protocol.typed_claims import IdTokenClaims
     from cognito_oidc.protocol.userinfo import UserInfo
@@ -57,6 +66,16 @@ if TYPE_CHECKING:
     ClientSecret = SecretText | Callable[[], SecretText | Awaitable[SecretText]]
 
 T = TypeVar("T")
+
+
+class _NotWritten(Enum):
+    """Stands for an argument that was left out, where None means something."""
+
+    NOT_WRITTEN = "not written"
+
+
+_NOT_WRITTEN: Final = _NotWritten.NOT_WRITTEN
+_MAX_ARRIVED: Final = 64
 
 MAX_REQUEST_AGE = 600.0
 """Seconds between an authorization request and its callback. Ours; Cognito's own pages give up after five minutes."""
@@ -107,6 +126,11 @@ class CognitoClient:
         Raises:
             ConfigurationError: An argument cannot be right.
         """
+        if not isinstance(pool, UserPool):
+            msg = (
+                f"CognitoClient needs a UserPool, got {shown(pool)}: write UserPool('eu-west-1_AbC123', domain='acme')."
+            )
+            raise ConfigurationError(msg)
         self._pool = pool
         self._client_id = check_client_id(client_id)
         self._secret = client_secret
@@ -120,13 +144,24 @@ class CognitoClient:
         if redirect_uri is not None:
             authorization.check_redirect_uri(redirect_uri, what="redirect_uri")
         self._scopes = authorization.check_scopes(scopes)
+        if isinstance(identity_providers, str):
+            msg = f"identity_providers: expected several names, got one text: write ({identity_providers!r},)."
+            raise ConfigurationError(msg)
         self._identity_providers = None if identity_providers is None else tuple(identity_providers)
+        if metadata is not None and not isinstance(metadata, ProviderMetadata):
+            msg = f"metadata= expects what discover() returns, got {shown(metadata)}."
+            raise ConfigurationError(msg)
         if metadata is not None and metadata.issuer not in pool.accepted_issuers:
             msg = f"metadata= is of {shown(metadata.issuer)}, not of {pool.issuer!r}."
             raise ConfigurationError(msg)
         self._metadata = metadata or pool.metadata
         self._transport = Transport(http_client)
+        if isinstance(max_request_age, bool) or not isinstance(max_request_age, int | float) or not max_request_age > 0:
+            msg = f"max_request_age: expected seconds, more than 0, got {max_request_age!r:.40}."
+            raise ConfigurationError(msg)
         self._max_request_age = max_request_age
+        # Answers to refresh requests that could not be verified for lack of keys, by digest of the token that was sent.
+        self._arrived: OrderedDict[bytes, TokenSet] = OrderedDict()
         self._clock = clock or time.time
         self._verifier = verifier or TokenVerifier(
             pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock
@@ -238,7 +273,7 @@ class CognitoClient:
             CallbackError: The callback cannot be used (`StateMismatchError`, `AuthorizationDeniedError` among them).
             OAuthError: Cognito refused the code (`InvalidGrantError`, `InvalidClientError` among them).
             TokenVerificationError: The ID token must not be trusted.
-            KeysUnavailableError: The keys to verify it with cannot be had.
+            KeysUnavailableError: There are no keys to verify it with, and they cannot be had. Mostly nothing was sent.
             ProtocolError: The answer breaks the protocol.
             TransportError: No usable answer. The code may be used up: start again.
 
@@ -253,15 +288,22 @@ class CognitoClient:
             issuers=self._pool.accepted_issuers,
         )
         endpoint = self._metadata.require("token_endpoint")
-        tokens = await self._token_request(
-            lambda who: code_exchange_request(code, token_endpoint=endpoint, authentication=who),
-            grant="authorization_code",
-            secrets=(code.code, request.code_verifier),
-        )
-        if "openid" in request.scopes and tokens.id_token is None:
-            msg = "Cannot use the token answer: openid was asked for and no ID token came."
-            raise ProtocolError(msg)
-        return await self._verified(tokens, nonce=request.nonce, max_age=request.max_age)
+        expects_id_token = "openid" in request.scopes
+        if expects_id_token:
+            await self._load_keys()
+
+        async def exchange() -> TokenSet:
+            tokens = await self._token_request(
+                lambda who: code_exchange_request(code, token_endpoint=endpoint, authentication=who),
+                grant="authorization_code",
+                secrets=(code.code, request.code_verifier),
+            )
+            if expects_id_token and tokens.id_token is None:
+                msg = "Cannot use the token answer: openid was asked for and no ID token came."
+                raise ProtocolError(msg)
+            return await self._verified(tokens, nonce=request.nonce, max_age=request.max_age)
+
+        return await run_shielded(exchange)
 
     async def refresh(self, tokens: TokenSet | str) -> TokenSet:
         """Return new tokens. The refresh token is the new one where one came (rotation), else the old one.
@@ -274,25 +316,32 @@ class CognitoClient:
             InvalidGrantError: The refresh token is no longer good: send the person to log in.
             OAuthError: Cognito refused otherwise.
             TokenVerificationError: The new ID token must not be trusted, or is another person's.
+            KeysUnavailableError: There are no keys to verify it with, and they cannot be had. Nothing is lost: the same
+                call goes on where this one ended.
             TransportError: No usable answer. With rotation on, the old refresh token may be used up.
             ConfigurationError: There is no refresh token.
 
         Source: RFC 6749 section 6; OpenID Connect Core 1.0 section 12.2.
         """
-        token = tokens if isinstance(tokens, str) else tokens.refresh_token
-        if token is None:
-            msg = "These tokens have no refresh token: only the authorization code flow returns one."
-            raise ConfigurationError(msg)
+        token = _refresh_token_of(tokens)
         old = None if isinstance(tokens, str) else tokens.claims
         endpoint = self._metadata.require("token_endpoint")
+        if old is not None:
+            await self._load_keys()
+        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
 
         async def exchange() -> TokenSet:
-            answer = await self._token_request(
+            answer = self._arrived.pop(digest, None) or await self._token_request(
                 lambda who: refresh_request(token, token_endpoint=endpoint, authentication=who),
                 grant="refresh_token",
                 secrets=(token,),
             )
-            new = await self._verified(keep_refresh_token(answer, token), nonce=None, max_age=None)
+            try:
+                new = await self._verified(keep_refresh_token(answer, token), nonce=None, max_age=None)
+            except CognitoOidcError as error:
+                if error.retryable:
+                    self._keep_arrived(digest, answer)
+                raise
             _check_same_person(old, new.claims)
             return new
 
@@ -390,22 +439,38 @@ class CognitoClient:
 
         return await self._authenticated(attempt)
 
-    async def userinfo(self, tokens: TokenSet | str, *, expected_sub: str | None = None) -> UserInfo:
+    @overload
+    async def userinfo(self, tokens: TokenSet, *, expected_sub: str | None = ...) -> UserInfo: ...
+
+    @overload
+    async def userinfo(self, tokens: str, *, expected_sub: str | None) -> UserInfo: ...
+
+    async def userinfo(
+        self,
+        tokens: TokenSet | str,
+        *,
+        expected_sub: str | Literal[_NotWritten.NOT_WRITTEN] | None = _NOT_WRITTEN,
+    ) -> UserInfo:
         """Return the attributes of the person.
 
         Args:
             tokens: The tokens, whose ID token says who it must be; or an access token.
-            expected_sub: Who it must be. With an access token as text, None checks nothing and must be meant so.
+            expected_sub: Who it must be, where no ID token says so. None, which must be written, does not check it.
 
         Raises:
             ProtocolError: The answer is of another person, or no attributes.
             OAuthError: Cognito refused: the token expired, was revoked, or has no `openid` scope.
             TransportError: No usable answer.
+            ConfigurationError: Nothing says who it must be.
 
         Source: OpenID Connect Core 1.0 section 5.3.
         """
+        _check_tokens(tokens)
         access_token = tokens if isinstance(tokens, str) else tokens.access_token
-        if not isinstance(tokens, str) and expected_sub is None and tokens.claims is not None:
+        if expected_sub is _NOT_WRITTEN:
+            if isinstance(tokens, str) or tokens.claims is None:
+                msg = "userinfo: without an ID token write expected_sub=, the person's sub, or None to check nothing."
+                raise ConfigurationError(msg)
             expected_sub = tokens.claims.sub
         request = userinfo_request(access_token, userinfo_endpoint=self._metadata.require("userinfo_endpoint"))
         return parse_userinfo_response(await self._transport.send(request), expected_sub=expected_sub)
@@ -426,10 +491,7 @@ class CognitoClient:
 
         Source: RFC 7009; AWS, "The token revocation endpoint".
         """
-        token = tokens if isinstance(tokens, str) else tokens.refresh_token
-        if token is None:
-            msg = "These tokens have no refresh token, and Cognito revokes nothing else."
-            raise ConfigurationError(msg)
+        token = _refresh_token_of(tokens)
         endpoint = self._metadata.require("revocation_endpoint")
 
         async def attempt(who: ClientAuthentication) -> None:
@@ -504,7 +566,21 @@ class CognitoClient:
         if callable(secret):
             given = secret()
             secret = await given if inspect.isawaitable(given) else given
+            if secret is None:
+                msg = "client_secret: the callable returned None: leave client_secret out for a public client."
+                raise ConfigurationError(msg)
         return client_authentication(self._client_id, _plain(secret), self._method)
+
+    async def _load_keys(self) -> None:
+        """Fetch keys where there are none, before anything is used up that the answer could not be verified for."""
+        if self._verifier.health().state in {"empty", "dead"}:
+            await self._verifier.preload()
+
+    def _keep_arrived(self, digest: bytes, answer: TokenSet) -> None:
+        """Keep an answer until it can be verified: with rotation it holds the only refresh token that is still good."""
+        self._arrived[digest] = answer
+        while len(self._arrived) > _MAX_ARRIVED:
+            self._arrived.popitem(last=False)
 
     async def _verified(self, tokens: TokenSet, *, nonce: str | None, max_age: float | None) -> TokenSet:
         if tokens.id_token is None:
@@ -522,6 +598,21 @@ def _plain(secret: SecretText | None) -> str | None:
         return secret.get_secret_value()
     msg = f"client_secret: expected a text or a SecretStr, got {type(secret).__name__}."
     raise ConfigurationError(msg)
+
+
+def _check_tokens(tokens: TokenSet | str) -> None:
+    if not isinstance(tokens, TokenSet | str):
+        msg = f"Expected the TokenSet that was returned, or a token as text; got {shown(tokens)}."
+        raise ConfigurationError(msg)
+
+
+def _refresh_token_of(tokens: TokenSet | str) -> str:
+    _check_tokens(tokens)
+    token = tokens if isinstance(tokens, str) else tokens.refresh_token
+    if token is None:
+        msg = "These tokens have no refresh token: only the authorization code flow returns one."
+        raise ConfigurationError(msg)
+    return token
 
 
 def _secrets_of(who: ClientAuthentication, *others: str) -> tuple[str, ...]:
