@@ -17,6 +17,7 @@ release = version = metadata.version("cognito-oidc")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 default_role = "code"  # our docstrings write `name` for code
+smartquotes = False  # messages are quoted as they are, so that they are found
 
 html_theme = "furo"
 html_static_path = ["_static"]
