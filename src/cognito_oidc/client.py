@@ -31,6 +31,7 @@ from cognito_oidc.errors import (
 from cognito_oidc.protocol import authorization
 from cognito_oidc.protocol.callback import parse_callback, peek_state
 from cognito_oidc.protocol.client_authentication import check_client_id, client_authentication
+from cognito_oidc.protocol.logout import logout_and_login_url, logout_url
 from cognito_oidc.protocol.metadata import ProviderMetadata, discovery_request, parse_provider_metadata
 from cognito_oidc.protocol.provider import UserPool
 from cognito_oidc.protocol.token_exchange import parse_token_exchange_response, token_exchange_request
@@ -522,10 +523,8 @@ class CognitoClient:
             raise ConfigurationError(msg)
         endpoint = self._metadata.require("end_session_endpoint")
         if request is not None:
-            return authorization.logout_and_login_url(end_session_endpoint=endpoint, request=request)
-        return authorization.logout_url(
-            end_session_endpoint=endpoint, client_id=self._client_id, logout_uri=str(logout_uri)
-        )
+            return logout_and_login_url(end_session_endpoint=endpoint, request=request)
+        return logout_url(end_session_endpoint=endpoint, client_id=self._client_id, logout_uri=str(logout_uri))
 
     async def discover(self) -> ProviderMetadata:
         """Return the metadata that the pool publishes; pass it as `metadata=` to use it.

@@ -21,10 +21,6 @@ from cognito_oidc.protocol.authorization import (
     check_redirect_uri,
     check_resource,
     check_scopes,
-    derive_code_challenge,
-    generate_code_verifier,
-    logout_and_login_url,
-    logout_url,
 )
 from tests.answers import anything, json_values, outcome
 
@@ -63,56 +59,6 @@ def query_of(request: AuthorizationRequest) -> dict[str, str]:
 def b64url(data: bytes) -> str:
     """Return base64url without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-# --- PKCE: RFC 7636 appendix B ---
-
-RFC_7636_OCTETS = bytes([
-    116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186,
-    22, 212, 37, 77, 105, 214, 191, 240, 91, 88, 5, 88, 83, 132, 141, 121,
-])  # fmt: skip
-RFC_7636_VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-RFC_7636_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-
-
-def test_the_verifier_is_that_of_rfc_7636() -> None:
-    """RFC 7636 appendix B: 32 octets of randomness give this verifier."""
-    assert generate_code_verifier(lambda size: RFC_7636_OCTETS[:size]) == RFC_7636_VERIFIER
-
-
-def test_the_challenge_is_that_of_rfc_7636() -> None:
-    """RFC 7636 appendix B: this verifier gives this S256 challenge."""
-    assert derive_code_challenge(RFC_7636_VERIFIER) == RFC_7636_CHALLENGE
-
-
-@pytest.mark.parametrize(
-    "verifier",
-    [pytest.param("-._~" * 10 + "aZ9", id="shortest"), pytest.param("a" * 128, id="longest, as in AWS's sample")],
-)
-def test_a_verifier_of_any_allowed_length_has_a_challenge(verifier: str) -> None:
-    """RFC 7636 section 4.1: 43 to 128 unreserved characters."""
-    assert derive_code_challenge(verifier) == b64url(sha256(verifier.encode()).digest())
-
-
-@pytest.mark.parametrize(
-    "verifier",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("a" * 42, id="too short"),
-        pytest.param("a" * 129, id="too long"),
-        pytest.param("a" * 43 + "\n", id="a line break"),
-        pytest.param("a" * 42 + "=", id="padding"),
-        pytest.param("a" * 42 + "/", id="standard base64"),
-        pytest.param("é" * 43, id="no ASCII"),
-        pytest.param(None, id="nothing"),
-        pytest.param(b"a" * 43, id="bytes"),
-    ],
-)
-def test_a_bad_verifier_is_refused_without_being_shown(verifier: str) -> None:
-    """A verifier is a secret: the message says what one is, and not what came."""
-    with pytest.raises(ConfigurationError, match=r"^code_verifier: expected 43 to 128 letters") as caught:
-        derive_code_challenge(verifier)
-    assert not verifier or str(verifier) not in str(caught.value)
 
 
 # --- the request ---
@@ -461,26 +407,6 @@ def test_any_parameters_give_a_request_or_our_error(arguments: Mapping[str, obje
     """Whatever is passed, nothing but ConfigurationError comes; and what is accepted can be read back from the URL."""
     result = outcome(lambda: query_of(build(**arguments)))
     assert isinstance(result, dict | ConfigurationError)
-
-
-def test_logout_goes_where_it_was_registered() -> None:
-    """Wire sheet 6, form A: `client_id` and `logout_uri`, nothing else."""
-    url = logout_url(end_session_endpoint="https://a/logout", client_id=CLIENT_ID, logout_uri="https://app/bye?x=1&y=2")
-    assert url == f"https://a/logout?client_id={CLIENT_ID}&logout_uri=https%3A%2F%2Fapp%2Fbye%3Fx%3D1%26y%3D2"
-
-
-def test_logout_needs_a_registrable_url() -> None:
-    """A logout URI that cannot be registered ends on Cognito's error page: it is refused here."""
-    with pytest.raises(ConfigurationError, match="logout_uri '/bye' cannot be used"):
-        logout_url(end_session_endpoint="https://a/logout", client_id=CLIENT_ID, logout_uri="/bye")
-
-
-def test_logout_may_show_the_login_page() -> None:
-    """Wire sheet 6, form B: the parameters of the authorization request, at the logout endpoint."""
-    request = build(scopes="openid")
-    url = logout_and_login_url(end_session_endpoint="https://a/logout", request=request)
-    assert url.startswith("https://a/logout?")
-    assert dict(parse_qsl(url.partition("?")[2])) == query_of(request)
 
 
 # --- values and seals ---

@@ -1,4 +1,4 @@
-"""The front channel, outward: PKCE, the authorization request and logout.
+"""The front channel, outward: the authorization request.
 
 Decides what the browser is sent away with. Decides nothing about what comes back; that is `callback`'s. Everything
 that must be random comes from the caller's `random_bytes`, every time from the caller's `now`.
@@ -9,15 +9,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from cognito_oidc.errors import CallbackError, ConfigurationError, shown
 from cognito_oidc.protocol.client_authentication import check_client_id
 from cognito_oidc.protocol.encoding import MAX_DEPTH, load_object
+from cognito_oidc.protocol.pkce import derive_code_challenge, generate_code_verifier, generate_opaque_text
 from cognito_oidc.protocol.wire import is_loopback
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
     from joserfc.jwk import OctKey
 
-# RFC 7636 section 4.1: 43 to 128 unreserved characters; 32 octets give 43.
-_CODE_VERIFIER: Final = r"[A-Za-z0-9._~-]{43,128}"
-_RANDOM_OCTETS: Final = 32
 # RFC 6749 section 3.3.
 _SCOPE_TOKEN: Final = r"[\x21\x23-\x5b\x5d-\x7e]+"
 _MAX_SCOPES: Final = 50  # M: AllowedOAuthScopes of an app client
@@ -62,31 +58,6 @@ _WHY_UNREADABLE: Final = (
 )
 _MAX_SEALED: Final = 16 * 1024
 _MAX_AGE: Final = 10 * 366 * 24 * 3600
-
-
-def generate_code_verifier(random_bytes: Callable[[int], bytes]) -> str:
-    """Return a new `code_verifier`: 43 characters base64url without padding, from 32 octets of `random_bytes`.
-
-    Source: RFC 7636 section 4.1.
-    """
-    return _base64url(random_bytes(_RANDOM_OCTETS))
-
-
-def derive_code_challenge(code_verifier: str) -> str:
-    """Return the S256 `code_challenge` of a verifier: 43 characters base64url without padding.
-
-    >>> derive_code_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-    'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
-
-    Raises:
-        ConfigurationError: The verifier is not 43 to 128 unreserved characters.
-
-    Source: RFC 7636 section 4.2.
-    """
-    if not isinstance(code_verifier, str) or re.fullmatch(_CODE_VERIFIER, code_verifier) is None:
-        msg = "code_verifier: expected 43 to 128 letters, digits, '-', '.', '_' or '~'."
-        raise ConfigurationError(msg)
-    return _base64url(sha256(code_verifier.encode("ascii")).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +209,7 @@ def authorization_request(
     """
     wanted = check_scopes(scopes)
     verifier = generate_code_verifier(random_bytes)
-    state, nonce = _base64url(random_bytes(_RANDOM_OCTETS)), _base64url(random_bytes(_RANDOM_OCTETS))
+    state, nonce = generate_opaque_text(random_bytes), generate_opaque_text(random_bytes)
     form = {
         "response_type": "code",
         "client_id": check_client_id(client_id),
@@ -352,34 +323,6 @@ def check_resource(resource: str) -> str:
     return resource
 
 
-def logout_url(*, end_session_endpoint: str, client_id: str, logout_uri: str) -> str:
-    """Return the URL that ends Cognito's browser session and goes to `logout_uri`.
-
-    Args:
-        end_session_endpoint: Absolute URL.
-        client_id: The app client.
-        logout_uri: One of the app client's sign-out URLs, exactly as registered. Cognito adds nothing to it.
-
-    Raises:
-        ConfigurationError: `logout_uri` could not have been registered.
-
-    Source: AWS, "The managed login sign-out endpoint".
-    """
-    form = {"client_id": client_id, "logout_uri": check_redirect_uri(logout_uri, what="logout_uri")}
-    return f"{end_session_endpoint}?{urlencode(form, quote_via=quote)}"
-
-
-def logout_and_login_url(*, end_session_endpoint: str, request: AuthorizationRequest) -> str:
-    """Return the URL that ends Cognito's browser session and shows the login page for `request`.
-
-    Provisional: AWS documents `redirect_uri`, `response_type`, `scope`, `state` and `nonce` for it; whether the PKCE
-    challenge, which is sent along, is kept is unconfirmed.
-
-    Source: AWS, "The managed login sign-out endpoint", "Log out and prompt a user to sign in again".
-    """
-    return f"{end_session_endpoint}?{request.url.partition('?')[2]}"
-
-
 def _provider_choice(name: str | None, identifier: str | None, known: Iterable[str] | None) -> dict[str, str]:
     """Return the parameter that chooses the identity provider, if one is chosen."""
     if name is not None and identifier is not None:
@@ -489,7 +432,3 @@ def _seal_key(key: object) -> OctKey:
         msg = "A sealing key is 32 random bytes: make one with secrets.token_bytes(32) and keep it secret."
         raise ConfigurationError(msg)
     return OctKey.import_key(bytes(key))
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cognito_oidc.errors import ConfigurationError, shown
-from cognito_oidc.protocol.authorization import check_redirect_uri, check_scopes, logout_url
+from cognito_oidc.protocol.authorization import check_redirect_uri, check_scopes
 from cognito_oidc.protocol.client_authentication import check_client_id
+from cognito_oidc.protocol.logout import logout_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
