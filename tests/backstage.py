@@ -54,6 +54,7 @@ class Backstage:
         self.environment = {
             "COGNITO_CLIENT_SECRET": str(self.web.client_secret),
             "MACHINE_CLIENT_SECRET": str(self.machine.client_secret),
+            "UPSTREAM_CLIENT_SECRET": "secret0of0the0app0client0upstream",
         }
         self.answers: list[httpx.Response] = []  # what the hosts that were put up answered
         self._apps: dict[str, Any] = {}
