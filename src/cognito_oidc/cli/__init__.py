@@ -18,7 +18,7 @@ from cognito_oidc.errors import CognitoOidcError, ConfigurationError, KeysUnavai
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COMMANDS: Final[Mapping[str, str]] = {"demo": "cognito_oidc.cli.demo"}
+_COMMANDS: Final[Mapping[str, str]] = {"demo": "cognito_oidc.cli.demo", "emulate": "cognito_oidc.cli.emulate"}
 """Where each command is; its module has the command under the command's name."""
 
 
@@ -54,6 +54,8 @@ def cli(ctx: click.Context) -> None:
     \b
     To see what the library does, without AWS and without an account:
       cognito-oidc demo
+    To run a local Cognito for an application that is being written:
+      cognito-oidc emulate
 
     Output is coloured on a terminal only, and never with NO_COLOR set.
     """  # noqa: D301 - \b is click's, for lines that stay as they are
