@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from cognito_oidc.protocol.provider import UserPool
 
-_PROVIDER_NAME: Final = r"[^_\s](?:[^\x00-\x1f\x7f]{0,30}[^_\s])?"  # M: ProviderName of CreateIdentityProvider
+# M: the pattern and length of ProviderName in CreateIdentityProvider: no `_` but in second place, and no spaces.
+_PROVIDER_NAME: Final = r"[^_\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f][^_\s\x00-\x1f\x7f]{1,30}"
 _RESERVED_NAMES: Final = frozenset({"COGNITO", "Facebook", "Google", "LoginWithAmazon", "SignInWithApple"})
 _MAX_ATTRIBUTE: Final = 32  # M: keys of AttributeMapping
 _MAX_CLIENT_NAME: Final = 128  # M: ClientName
@@ -80,8 +81,8 @@ class Federation:
         name = self.provider_name
         if not isinstance(name, str) or re.fullmatch(_PROVIDER_NAME, name) is None or name in _RESERVED_NAMES:
             msg = (
-                f"provider_name {shown(name)}: expected 1 to 32 characters without '_' or a space at the ends, and "
-                f"none of {', '.join(sorted(_RESERVED_NAMES))}."
+                f"provider_name {shown(name)}: expected 3 to 32 characters without spaces and without '_' (but for the "
+                f"second, as in the service model), and none of {', '.join(sorted(_RESERVED_NAMES))}."
             )
             raise ConfigurationError(msg)
         object.__setattr__(self, "scopes", check_scopes(self.scopes))
