@@ -14,7 +14,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from enum import Enum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
 
 from pydantic import SecretStr
 
@@ -69,13 +69,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _NotWritten(Enum):
+class NotWritten(Enum):
     """Stands for an argument that was left out, where None means something."""
 
     NOT_WRITTEN = "not written"
 
+    def __repr__(self) -> str:
+        """Show it as a signature should."""
+        return self.name
 
-_NOT_WRITTEN: Final = _NotWritten.NOT_WRITTEN
+
+_NOT_WRITTEN: Final = NotWritten.NOT_WRITTEN
 _MAX_ARRIVED: Final = 64
 
 MAX_REQUEST_AGE = 600.0
@@ -450,7 +454,7 @@ class CognitoClient:
         self,
         tokens: TokenSet | str,
         *,
-        expected_sub: str | Literal[_NotWritten.NOT_WRITTEN] | None = _NOT_WRITTEN,
+        expected_sub: str | NotWritten | None = _NOT_WRITTEN,
     ) -> UserInfo:
         """Return the attributes of the person.
 
@@ -468,7 +472,7 @@ class CognitoClient:
         """
         _check_tokens(tokens)
         access_token = tokens if isinstance(tokens, str) else tokens.access_token
-        if expected_sub is _NOT_WRITTEN:
+        if isinstance(expected_sub, NotWritten):
             if isinstance(tokens, str) or tokens.claims is None:
                 msg = "userinfo: without an ID token write expected_sub=, the person's sub, or None to check nothing."
                 raise ConfigurationError(msg)
