@@ -74,7 +74,7 @@ class IdExpectations(NamedTuple):
 class Pending(Generic[C]):
     """A token that passed every check which needs no fetch; the key set has to be fetched or refreshed first."""
 
-    __slots__ = ("claims", "header", "keys", "kid", "signature", "signing_input", "verified_with")
+    __slots__ = ("claims", "expected", "header", "keys", "kid", "signature", "signing_input", "verified_with")
 
     def __init__(  # noqa: PLR0917 - internal, and made in one place
         self,
@@ -84,6 +84,7 @@ class Pending(Generic[C]):
         signature: bytes,
         signing_input: bytes,
         claims: C,
+        expected: object,
         verified_with: VerificationKey | None,
     ) -> None:
         self.keys = keys
@@ -92,6 +93,7 @@ class Pending(Generic[C]):
         self.signature = signature
         self.signing_input = signing_input
         self.claims = claims
+        self.expected = expected
         self.verified_with = verified_with
 
 
@@ -216,9 +218,12 @@ class VerifierCore:
             raise
 
     def finish(self, pending: Pending[C], key: VerificationKey) -> C:
-        """Check the signature with the key that was waited for."""
+        """Check the signature with the key that was waited for, and then what had to wait for the signature."""
         if key is not pending.verified_with:
             verify_signature(pending.signature, pending.signing_input, key.public_key)
+        wanted = pending.expected
+        if pending.verified_with is None and isinstance(wanted, Requirements):
+            check_requirements(pending.claims, wanted)
         self._remember_header(pending.header, key, pending.keys)
         return pending.claims
 
@@ -337,7 +342,7 @@ class VerifierCore:
             error.signature_checked = key is not None
             raise
         if key is None or decision.action is not Action.USE:
-            return Pending(keys, kid, header, signature, signing_input, claims, key)
+            return Pending(keys, kid, header, signature, signing_input, claims, expected, key)
         self._remember_header(header, key, keys)
         return claims
 
@@ -370,7 +375,7 @@ class VerifierCore:
         claims = check_access_token(
             payload, self._client_ids, now, self._leeway, wanted.resource, self._make_access_claims, signed
         )
-        if wanted is not self._wanted:
+        if signed and wanted is not self._wanted:
             check_requirements(claims, wanted)
         return claims
 

@@ -82,7 +82,7 @@ class SyncTokenVerifier:
             max_access_token: Characters an access token may have.
             max_id_token: Characters an ID token may have.
             verified_cache_size: How many verified access tokens to remember.
-            on_event: Called with each event; must not block.
+            on_event: Called with each `VerifierEvent`; must not block.
             clock: Returns epoch seconds UTC, for tests.
 
         Raises:

@@ -93,7 +93,7 @@ class TokenVerifier:
             max_id_token: Characters an ID token may have.
             verified_cache_size: How many verified access tokens to remember; their times are checked on every use. 0
                 remembers none.
-            on_event: Called with each event of `cognito_oidc.protocol.events`; must not block.
+            on_event: Called with each `VerifierEvent`; must not block.
             clock: Returns epoch seconds UTC, for tests.
 
         Raises:
