@@ -1,7 +1,26 @@
 import pytest
 
-from cognito_oidc.emulator import Behaviour, CognitoEmulator, EmulatedAppClient, EmulatedPool, EmulatedUser
-from tests.emulator.support import CALLBACK, CHALLENGE, DOMAIN, POOL_ID, authorize_url, claims_of, query_of
+from cognito_oidc.emulator import (
+    Behaviour,
+    CognitoEmulator,
+    EmulatedAppClient,
+    EmulatedPool,
+    EmulatedUser,
+    PersonError,
+)
+from cognito_oidc.errors import AuthorizationDeniedError
+from tests.emulator.support import (
+    CALLBACK,
+    CHALLENGE,
+    DOMAIN,
+    POOL_ID,
+    authorize_url,
+    claims_of,
+    emulator_with_web,
+    query_of,
+    refresh,
+    sign_in,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -187,3 +206,74 @@ async def test_the_first_of_repeated_parameters_counts(aws: CognitoEmulator, web
     target = await location(aws, authorize_url(web, prompt="none") + "&state=s2")
     assert query_of(target)["state"] == "s1"
     assert CHALLENGE not in target
+
+
+@pytest.mark.parametrize(
+    ("reencoded", "target"),
+    [
+        pytest.param(False, f"{CALLBACK}?error=login_required&state=a%3D1%26b%3D%22x+y%22", id="kept"),
+        pytest.param(True, f"{CALLBACK}?error=login_required&state=a=1&b=%22x+y%22", id="re-encoded"),
+    ],
+)
+async def test_the_switch_re_encodes_the_state(reencoded: bool, target: str) -> None:
+    """With the switch pairs in the state leak out as parameters of their own."""
+    aws, web = emulator_with_web(state_reencoded=reencoded)
+    assert await location(aws, authorize_url(web, state='a=1&b="x y"', prompt="none")) == target
+
+
+@pytest.mark.parametrize(
+    ("switch", "changes", "expected"),
+    [
+        pytest.param("always", {}, {"acr": "urn:cognito:loa:1", "amr": ["pwd"]}, id="always"),
+        pytest.param("on_request", {}, {}, id="not asked"),
+        pytest.param(
+            "on_request",
+            {"acr_values": "urn:cognito:loa:3 urn:cognito:loa:1"},
+            {"acr": "urn:cognito:loa:1", "amr": ["pwd"]},
+            id="acr_values",
+        ),
+        pytest.param("on_request", {"max_age": "60"}, {"acr": "urn:cognito:loa:1", "amr": ["pwd"]}, id="max_age"),
+        pytest.param("never", {"acr_values": "urn:cognito:loa:1"}, {}, id="never"),
+    ],
+)
+async def test_the_switch_says_when_tokens_have_acr_and_amr(
+    switch: str, changes: dict[str, str], expected: dict[str, object]
+) -> None:
+    """Both tokens say how the person signed in, or neither does; a refresh keeps it."""
+    aws, web = emulator_with_web(authentication_context=switch)
+    tokens = await sign_in(aws, web, **changes)
+    async with aws.http_client() as http:
+        renewed = (await refresh(http, web, tokens["refresh_token"])).json()
+    for token in (tokens["id_token"], tokens["access_token"], renewed["id_token"]):
+        claims = claims_of(token)
+        assert {name: claims[name] for name in ("acr", "amr") if name in claims} == expected
+
+
+async def test_the_level_of_a_password_may_be_unknown() -> None:
+    """Without a level there is no `acr`."""
+    aws, web = emulator_with_web(password_acr=None)
+    claims = claims_of((await sign_in(aws, web))["id_token"])
+    assert ("acr" in claims, claims["amr"]) == (False, ["pwd"])
+
+
+async def test_the_switch_adds_a_button_that_gives_up() -> None:
+    """The application hears `access_denied`; without the switch there is no button, and the form field does nothing."""
+    aws, web = emulator_with_web(cancel_button=True)
+    told = query_of(await aws.person("ann", "correct horse").cancel(authorize_url(web)))
+    assert told == {"error_description": "User cancelled the sign-in", "state": "s1", "error": "access_denied"}
+    aws, web = emulator_with_web()
+    assert "code" in query_of(await aws.person("ann", "correct horse").follow(authorize_url(web)))
+    with pytest.raises(PersonError, match="no button"):
+        await aws.person("ann", "correct horse").cancel(authorize_url(web))
+
+
+async def test_a_denial_upstream_reaches_the_application() -> None:
+    """Who gives up at the provider is denied downstream."""
+    aws = CognitoEmulator(behaviour=Behaviour(cancel_button=True))
+    _, app = aws.federated_pair()
+    client = app.client(redirect_uri=CALLBACK)
+    request = client.authorization_request(identity_provider="Corp")
+    callback = await aws.person("ann", "x").cancel(request.url)
+    with pytest.raises(AuthorizationDeniedError) as caught:
+        await client.exchange_code(callback, request)
+    assert caught.value.error == "access_denied"

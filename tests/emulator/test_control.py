@@ -1,6 +1,7 @@
 import pickle
 import threading
 
+import httpx
 import pytest
 
 from cognito_oidc.emulator import CognitoEmulator, EmulatedAppClient, EmulatedPool, EmulatorClock
@@ -83,6 +84,7 @@ async def test_count_counts_by_endpoint_and_pool(aws: CognitoEmulator, web: Emul
         pytest.param(lambda aws: aws.fail_next("token", status=99), id="no status"),
         pytest.param(lambda aws: aws.fail_next("token", delay=-1), id="negative delay"),
         pytest.param(lambda aws: aws.fail_next("token", times=0), id="no times"),
+        pytest.param(lambda aws: aws.fail_next("token", truncate=-1), id="negative length"),
     ],
 )
 def test_a_slip_in_the_controls_is_refused(aws: CognitoEmulator, call: object) -> None:
@@ -124,6 +126,32 @@ async def test_a_fault_may_only_be_slow(aws: CognitoEmulator, web: EmulatedAppCl
     aws.fail_next("authorize", status=None, delay=0.01)
     async with aws.http_client() as http:
         assert (await http.get(authorize_url(web))).status_code == 302
+
+
+@pytest.mark.anyio
+async def test_a_fault_may_cut_the_right_answer_or_mislabel_it(aws: CognitoEmulator, web: EmulatedAppClient) -> None:
+    """The request was carried out; what arrives is a part, or looks like something else."""
+    aws.fail_next("token", status=None, truncate=20)
+    aws.fail_next("token", status=None, content_type="text/html")
+    async with aws.http_client() as http:
+        cut = await exchange(http, web, await get_code(aws, web))
+        mislabelled = await exchange(http, web, await get_code(aws, web))
+    assert (cut.status_code, len(cut.content), int(cut.headers["content-length"]) > 20) == (200, 20, True)
+    assert (mislabelled.headers["content-type"], "access_token" in mislabelled.json()) == ("text/html", True)
+
+
+@pytest.mark.anyio
+async def test_a_cut_answer_ends_the_connection(
+    aws: CognitoEmulator, pool: EmulatedPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over the network the body ends before its announced length, and the server says nothing of it."""
+    aws.fail_next("jwks", status=None, truncate=10)
+    async with aws.serve() as server, httpx.AsyncClient(trust_env=False) as http:
+        url = f"{server.base_url}/{POOL_ID}/.well-known/jwks.json"
+        with pytest.raises(httpx.RemoteProtocolError):
+            await http.get(url)
+        assert (await http.get(url)).status_code == 200
+    assert not caplog.records
 
 
 def test_the_journal_is_a_copy_of_frozen_entries(aws: CognitoEmulator) -> None:

@@ -23,11 +23,12 @@ from cognito_oidc.emulator.app_clients import EmulatedAppClient
 from cognito_oidc.emulator.behaviour import Behaviour
 from cognito_oidc.emulator.control import EmulatorClock, JournalEntry
 from cognito_oidc.emulator.core import CognitoEmulator
+from cognito_oidc.emulator.directory import SentMessage
 from cognito_oidc.emulator.person import Person, PersonError
 from cognito_oidc.emulator.pools import EmulatedPool
 from cognito_oidc.emulator.providers import OidcProvider
 from cognito_oidc.emulator.server import EmulatorServer
-from cognito_oidc.emulator.users import EmulatedUser, ExternalIdentity
+from cognito_oidc.emulator.users import EmulatedUser, ExternalIdentity, PasswordPolicy
 
 __all__ = [
     "Behaviour",
@@ -40,6 +41,8 @@ __all__ = [
     "ExternalIdentity",
     "JournalEntry",
     "OidcProvider",
+    "PasswordPolicy",
     "Person",
     "PersonError",
+    "SentMessage",
 ]

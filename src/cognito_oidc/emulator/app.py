@@ -19,8 +19,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cognito_oidc.emulator import addresses, backchannel, browser, federation, token_endpoint
+from cognito_oidc.emulator import accounts, addresses, backchannel, browser, federation, token_endpoint
 from cognito_oidc.emulator.addresses import Incoming
+from cognito_oidc.emulator.strictness import ignored_parameters, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from cognito_oidc.emulator.addresses import Errand
-    from cognito_oidc.emulator.control import Controls, Surroundings
+    from cognito_oidc.emulator.control import Controls, Fault, Surroundings
     from cognito_oidc.emulator.pools import EmulatedPool
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -48,6 +49,16 @@ _DOMAIN: Final = {
     "/oauth2/authorize": _Endpoint("authorize", {"GET": browser.authorize}),
     "/login": _Endpoint("login", {"GET": browser.login_page, "POST": browser.login}),
     "/oauth2/login": _Endpoint("login", {"GET": browser.login_page, "POST": browser.login}),
+    "/signup": _Endpoint("signup", {"GET": accounts.sign_up_page, "POST": accounts.sign_up}),
+    "/confirm": _Endpoint("confirm", {"GET": accounts.not_reached_by_link, "POST": accounts.confirm}),
+    "/resendcode": _Endpoint("resendcode", {"GET": accounts.not_reached_by_link, "POST": accounts.resend_code}),
+    "/confirmUser": _Endpoint("confirm_user", {"GET": accounts.confirm_by_link}),
+    "/forgotPassword": _Endpoint(
+        "forgot_password", {"GET": accounts.forgot_password_page, "POST": accounts.forgot_password}
+    ),
+    "/confirmforgotPassword": _Endpoint(
+        "reset_password", {"GET": accounts.not_reached_by_link, "POST": accounts.reset_password}
+    ),
     "/oauth2/idpresponse": _Endpoint("idpresponse", {"GET": federation.arrive, "POST": federation.arrive}),
     "/logout": _Endpoint("logout", {"GET": browser.logout}),
     "/error": _Endpoint("error", {"GET": browser.error_page}),
@@ -81,13 +92,12 @@ def build_app(surroundings: Surroundings, controls: Controls, pools: Mapping[str
         fault = controls.take_fault(endpoint.name)
         if fault is not None and fault.delay:
             await anyio.sleep(fault.delay)
-        if fault is None or fault.status is None:
-            response = await _right_answer(incoming, endpoint, surroundings)
-        else:
-            if fault.processed:
-                await _right_answer(incoming, endpoint, surroundings)
-            response = Response(fault.body, status_code=fault.status, headers=dict(fault.headers))
-            response = _with_cors(response, endpoint)
+        response = Response()
+        ignored = ignored_parameters(endpoint.name, incoming) if incoming is not None else ()
+        if fault is None or fault.status is None or fault.processed:
+            response = await _right_answer(incoming, endpoint, surroundings, ignored)
+        if fault is not None:
+            response = _with_cors(_spoiled(response, fault), endpoint)
         controls.record(
             number,
             endpoint=endpoint.name,
@@ -96,6 +106,7 @@ def build_app(surroundings: Surroundings, controls: Controls, pools: Mapping[str
             parameters={**_first_values(request.url.query), **(incoming.form if incoming is not None else {})},
             status=response.status_code,
             received_at=received_at,
+            ignored=ignored,
         )
         return response
 
@@ -142,12 +153,25 @@ def _endpoint(incoming: Incoming | None) -> _Endpoint:
     return table.get(incoming.place.path, _NOT_AN_ENDPOINT)
 
 
-async def _right_answer(incoming: Incoming | None, endpoint: _Endpoint, surroundings: Surroundings) -> Response:
+def _spoiled(response: Response, fault: Fault) -> Response:
+    """Return what a fault makes of an answer: another one, or part of it; its length is announced in full."""
+    if fault.status is not None:
+        response = Response(fault.body, status_code=fault.status)
+    response.headers.update(fault.headers)
+    if fault.truncate is not None:
+        response.body = bytes(response.body)[: fault.truncate]
+    return response
+
+
+async def _right_answer(
+    incoming: Incoming | None, endpoint: _Endpoint, surroundings: Surroundings, ignored: tuple[str, ...]
+) -> Response:
     """Return the answer; the state is touched under the lock, and calls to others are made without it."""
     if incoming is None:
         return Response("No user pool of this emulator has this address.\n", status_code=404, media_type="text/plain")
     with surroundings.lock:
-        outcome = _outcome(incoming, endpoint)
+        refused = surroundings.strict and ignored
+        outcome = refusal(incoming, endpoint.name, ignored) if refused else _outcome(incoming, endpoint)
     response = outcome if isinstance(outcome, Response) else await outcome()
     if incoming.place.surface == "domain":
         response.headers["x-amz-cognito-request-id"] = str(uuid.uuid4())

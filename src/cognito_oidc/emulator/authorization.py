@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from starlette.responses import Response
 
 from cognito_oidc.emulator import addresses, pages
+from cognito_oidc.emulator.app_clients import LOCAL_USERS
 from cognito_oidc.emulator.ledger import CODE_SECONDS, Code, SignIn
 from cognito_oidc.emulator.tokens import access_token_claims, id_token_claims
 
@@ -43,14 +44,37 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnAddress:
+    """Where the application is told what came of its request, once the redirect URI is known to be the client's."""
+
+    redirect_uri: str
+    implicit: bool
+    state: str | None
+    reencoded: bool
+
+    def send(self, parameters: Mapping[str, str | None]) -> Response:
+        """Redirect there with the parameters that are not None, in the fragment for the implicit grant."""
+        safe = "&=" if self.reencoded else ""
+        encoded = "&".join(
+            f"{quote_plus(name)}={quote_plus(value, safe=safe if name == 'state' else '')}"
+            for name, value in parameters.items()
+            if value is not None
+        )
+        joint = "#" if self.implicit else "&" if "?" in self.redirect_uri else "?"
+        return redirect(f"{self.redirect_uri}{joint}{encoded}")
+
+    def refuse(self, error: str, description: str | None = None) -> RefusedError:
+        """Return the error as a redirect, its parameters in the order that real pools send them."""
+        return RefusedError(self.send({"error_description": description, "state": self.state, "error": error}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """An authorization request that was found good."""
 
     client: EmulatedAppClient
-    redirect_uri: str
-    implicit: bool
+    back: ReturnAddress
     scopes: tuple[str, ...]
-    state: str | None
     nonce: str | None
     code_challenge: str | None
     prompt: frozenset[str]
@@ -60,6 +84,16 @@ class Demand:
     login_hint: str | None
     acr_values: tuple[str, ...]
     base: str | None
+
+    @property
+    def state(self) -> str | None:
+        """The application's state."""
+        return self.back.state
+
+    @property
+    def takes_passwords(self) -> bool:
+        """Whether a person of the pool's own directory may sign in."""
+        return self.client.has_local_users and self.provider in {None, LOCAL_USERS}
 
     def accepts(self, session: BrowserSession | None, now: float) -> bool:
         """Tell whether a session is enough, as far as its age and its provider go."""
@@ -72,22 +106,7 @@ class Demand:
 
     def refusal(self, error: str, description: str | None = None) -> Response:
         """Return an error as a redirect to the application."""
-        back = _ReturnAddress(redirect_uri=self.redirect_uri, implicit=self.implicit, state=self.state)
-        return back.refuse(error, description).response
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ReturnAddress:
-    """Where errors are told once the redirect URI is known to be the client's."""
-
-    redirect_uri: str
-    implicit: bool
-    state: str | None
-
-    def refuse(self, error: str, description: str | None = None) -> RefusedError:
-        """Return the error as a redirect, its parameters in the order that real pools send them."""
-        named = {"error_description": description, "state": self.state, "error": error}
-        return RefusedError(send_back(self.redirect_uri, named, fragment=self.implicit))
+        return self.back.refuse(error, description).response
 
 
 def judge(incoming: Incoming) -> Demand:
@@ -99,8 +118,11 @@ def judge(incoming: Incoming) -> Demand:
     query = incoming.query
     client, redirect_uri = _check_return_address(incoming)
     response_type = query.get("response_type")
-    back = _ReturnAddress(
-        redirect_uri=redirect_uri, implicit=response_type == "token", state=query.get("state") or None
+    back = ReturnAddress(
+        redirect_uri=redirect_uri,
+        implicit=response_type == "token",
+        state=query.get("state") or None,
+        reencoded=incoming.pool.surroundings.behaviour.state_reencoded,
     )
     if response_type not in _GRANT_OF:
         raise back.refuse("invalid_request")
@@ -121,10 +143,8 @@ def judge(incoming: Incoming) -> Demand:
         raise back.refuse("invalid_request")
     return Demand(
         client=client,
-        redirect_uri=redirect_uri,
-        implicit=back.implicit,
+        back=back,
         scopes=_granted_scopes(incoming, client, back),
-        state=back.state,
         nonce=query.get("nonce") or None,
         code_challenge=challenge,
         prompt=prompt,
@@ -142,11 +162,11 @@ def complete(incoming: Incoming, demand: Demand, session: BrowserSession, now: f
     auth_time = int(session.created_at)
     asked = bool(demand.acr_values) or demand.max_age is not None
     context = session.context.shown(incoming.pool.surroundings.behaviour, asked=asked)
-    if not demand.implicit:
+    if not demand.back.implicit:
         code = Code(
             user=session.user,
             client=demand.client,
-            redirect_uri=demand.redirect_uri,
+            redirect_uri=demand.back.redirect_uri,
             scopes=demand.scopes,
             auth_time=auth_time,
             nonce=demand.nonce,
@@ -155,7 +175,7 @@ def complete(incoming: Incoming, demand: Demand, session: BrowserSession, now: f
             context=context,
             expires_at=now + CODE_SECONDS,
         )
-        return send_back(demand.redirect_uri, {"code": incoming.pool.ledger.add_code(code, now), "state": demand.state})
+        return demand.back.send({"code": incoming.pool.ledger.add_code(code, now), "state": demand.state})
     sign_in = SignIn(
         user=session.user,
         client=demand.client,
@@ -173,7 +193,7 @@ def complete(incoming: Incoming, demand: Demand, session: BrowserSession, now: f
         "expires_in": str(demand.client.access_token_validity),
         "state": demand.state,
     }
-    return send_back(demand.redirect_uri, named, fragment=True)
+    return demand.back.send(named)
 
 
 def mint(incoming: Incoming, sign_in: SignIn, *, now: float, nonce: str | None) -> dict[str, str]:
@@ -200,13 +220,6 @@ def find_client(incoming: Incoming) -> EmulatedAppClient:
     if client is None:
         raise RefusedError(to_error_page(incoming, "invalid_client"))
     return client
-
-
-def send_back(redirect_uri: str, parameters: Mapping[str, str | None], *, fragment: bool = False) -> Response:
-    """Redirect to a registered URL with the parameters that are not None."""
-    encoded = urlencode({name: value for name, value in parameters.items() if value is not None})
-    joint = "#" if fragment else "&" if "?" in redirect_uri else "?"
-    return redirect(f"{redirect_uri}{joint}{encoded}")
 
 
 def redirect(location: str) -> Response:
@@ -257,7 +270,7 @@ def _chosen_provider(incoming: Incoming, client: EmulatedAppClient) -> str | Non
     return only[0] if chosen and len(only) == 1 else None
 
 
-def _granted_scopes(incoming: Incoming, client: EmulatedAppClient, back: _ReturnAddress) -> tuple[str, ...]:
+def _granted_scopes(incoming: Incoming, client: EmulatedAppClient, back: ReturnAddress) -> tuple[str, ...]:
     """Return the scopes that the tokens will have: those asked for, or all of the client's if none was."""
     asked = (
         tuple(dict.fromkeys(incoming.query.get("scope", "").split(" ")))

@@ -42,6 +42,10 @@ class Behaviour:
         upstream_pkce: Whether a pool sends a PKCE challenge to an upstream OpenID provider.
         upstream_token_error: With which words a provider's refusal at its token endpoint is relayed: `Corp Error - 400
             ...` as the guide has it, or `Bad token response: HTTP/1.1 400 ...` as was seen.
+        state_reencoded: Whether `&` and `=` in a state come back unescaped, so that what follows becomes parameters of
+            its own, as was seen of states that are JSON or a query string.
+        cancel_button: Whether the login page has a button that gives up with `access_denied`, as pages of other
+            providers have. Cognito's own has none.
         upstream_timeout: Seconds of real time after which a call to an upstream OpenID provider is given up.
     """
 
@@ -65,4 +69,6 @@ class Behaviour:
     identities_issuer: bool = False
     upstream_pkce: bool = False
     upstream_token_error: Literal["provider_error", "bad_token_response"] = "provider_error"
+    state_reencoded: bool = False
+    cancel_button: bool = False
     upstream_timeout: float = 5.0

@@ -12,10 +12,10 @@ import hmac
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from cognito_oidc.emulator import authorization, federation, pages, sessions
+from cognito_oidc.emulator import accounts, authorization, federation, pages, sessions
 from cognito_oidc.emulator.app_clients import LOCAL_USERS
-from cognito_oidc.emulator.authorization import RefusedError, find_client, judge, redirect, send_back, to_error_page
-from cognito_oidc.emulator.ledger import Context
+from cognito_oidc.emulator.authorization import RefusedError, find_client, judge, redirect, to_error_page
+from cognito_oidc.emulator.pages import LoginLinks
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -43,8 +43,7 @@ def authorize(incoming: Incoming) -> Response | Errand:
     if session is not None and demand.accepts(session, now) and not asks_again:
         return authorization.complete(incoming, demand, session, now)
     if "none" in demand.prompt:
-        named = {"error": "login_required", "state": demand.state}
-        return send_back(demand.redirect_uri, named, fragment=demand.implicit)
+        return demand.back.send({"error": "login_required", "state": demand.state})
     if demand.provider not in {None, LOCAL_USERS}:
         return federation.depart(incoming, demand)
     return redirect(_login_url(incoming))
@@ -63,11 +62,8 @@ def login_page(incoming: Incoming) -> Response | Errand:
 
 def login(incoming: Incoming) -> Response:
     """Answer `POST /login`: sign the person in, or show the form again."""
-    submitted = incoming.form.get("_csrf", "")
-    # Without the cookie `csrf_token` is a fresh value, which no form can hold.
-    if not hmac.compare_digest(submitted.encode(), incoming.csrf_token.encode()):
-        return pages.error(incoming, "Invalid CSRF token", status=403)
     try:
+        sessions.check_form(incoming)
         demand = judge(incoming)
     except RefusedError as refused:
         return refused.response
@@ -77,16 +73,33 @@ def login(incoming: Incoming) -> Response:
         if session is None:
             return _form(incoming, demand, username="", problem=None)
         return authorization.complete(incoming, demand, session, now)
-    if not _takes_passwords(demand):
+    if "cancel" in incoming.form and incoming.pool.surroundings.behaviour.cancel_button:
+        return demand.refusal("access_denied", "User cancelled the sign-in")
+    if not demand.takes_passwords:
         return _form(incoming, demand, username="", problem=None)
+    if "new_password" in incoming.form:
+        return accounts.change_password(incoming, demand)
     username = incoming.form.get("username", "")
     user = incoming.pool.users.get(username)
     if user is None or not _has_password(user, incoming.form.get("password", "")):
         return _form(incoming, demand, username=username, problem="incorrect")
+    return _sign_in(incoming, demand, user)
+
+
+def _sign_in(incoming: Incoming, demand: Demand, user: EmulatedUser) -> Response:
+    """Sign a person in whose password was right, as far as their account allows it."""
     if not user.enabled:
-        return _form(incoming, demand, username=username, problem="disabled")
-    context = Context(amr=("pwd",), acr=incoming.pool.surroundings.behaviour.password_acr)
-    return sessions.sign_in(incoming, demand, user, provider=LOCAL_USERS, context=context)
+        return _form(incoming, demand, username=user.username, problem="disabled")
+    match user.status:
+        case "FORCE_CHANGE_PASSWORD":
+            return accounts.change_page(incoming, user)
+        case "UNCONFIRMED":
+            return accounts.confirm_page(incoming, user, problem="not_confirmed")
+        case "RESET_REQUIRED":
+            return _form(incoming, demand, username=user.username, problem="reset_required")
+        case _:
+            context = sessions.password_context(incoming)
+            return sessions.sign_in(incoming, demand, user, provider=LOCAL_USERS, context=context)
 
 
 def logout(incoming: Incoming) -> Response:
@@ -132,9 +145,14 @@ def _form(incoming: Incoming, demand: Demand, *, username: str, problem: str | N
         application=demand.client.name,
         username=username,
         problem=problem,
-        takes_passwords=_takes_passwords(demand),
+        takes_passwords=demand.takes_passwords,
         providers=demand.client.external_providers if demand.provider is None else (),
-        chooser=f"{incoming.place.root}/oauth2/authorize",
+        links=LoginLinks(
+            chooser=f"{incoming.place.root}/oauth2/authorize",
+            forgot=_url(incoming, "forgotPassword"),
+            sign_up=_url(incoming, "signup") if incoming.pool.self_sign_up else None,
+            can_cancel=incoming.pool.surroundings.behaviour.cancel_button,
+        ),
         signed_in_as=offered.user.username if offered is not None else None,
     )
 
@@ -144,10 +162,6 @@ def _asks_provider_again(incoming: Incoming, demand: Demand) -> bool:
     named = bool(incoming.query.get("identity_provider") or incoming.query.get("idp_identifier"))
     ask = incoming.pool.surroundings.behaviour.session_with_identity_provider == "ask"
     return ask and named and demand.provider != LOCAL_USERS and "none" not in demand.prompt
-
-
-def _takes_passwords(demand: Demand) -> bool:
-    return demand.client.has_local_users and demand.provider in {None, LOCAL_USERS}
 
 
 def _has_password(user: EmulatedUser, password: str) -> bool:
@@ -161,4 +175,8 @@ def _session_to_offer(incoming: Incoming, demand: Demand, now: float) -> Browser
 
 
 def _login_url(incoming: Incoming) -> str:
-    return f"{incoming.place.root}/login?{urlencode(incoming.query)}"
+    return _url(incoming, "login")
+
+
+def _url(incoming: Incoming, page: str) -> str:
+    return f"{incoming.place.root}/{page}?{urlencode(incoming.query)}"

@@ -30,6 +30,12 @@ ENDPOINTS: Final = (
     "jwks",
     "authorize",
     "login",
+    "signup",
+    "confirm",
+    "resendcode",
+    "confirm_user",
+    "forgot_password",
+    "reset_password",
     "idpresponse",
     "token",
     "userinfo",
@@ -45,9 +51,13 @@ _SECRET_PARAMETERS: Final = frozenset(
         "client_secret",
         "code",
         "code_verifier",
+        "confirmation_code",
         "id_token_hint",
+        "new_password",
+        "new_password_again",
         "password",
         "refresh_token",
+        "session",
         "token",
     },
 )
@@ -99,6 +109,11 @@ class Surroundings(Protocol):
         ...
 
     @property
+    def strict(self) -> bool:
+        """Whether parameters that Cognito would ignore are an error."""
+        ...
+
+    @property
     def lock(self) -> threading.RLock:
         """What guards the state of all pools."""
         ...
@@ -117,13 +132,15 @@ class JournalEntry:
     """One request that arrived.
 
     Attributes:
-        endpoint: `discovery`, `jwks`, `authorize`, `login`, `idpresponse`, `token`, `userinfo`, `revoke`, `logout`,
-            `error`, or `unknown`.
+        endpoint: `discovery`, `jwks`, `authorize`, `login`, `signup`, `confirm`, `resendcode`, `confirm_user`,
+            `forgot_password`, `reset_password`, `idpresponse`, `token`, `userinfo`, `revoke`, `logout`, `error`, or
+            `unknown`.
         pool_id: The user pool that was addressed, or None.
         method: The HTTP method.
         parameters: Query and form parameters, the first of each name; secrets are `***`.
         status: The status that was answered.
         received_at: Epoch seconds by the emulator's clock.
+        ignored: Names of the parameters that Cognito does not know here, and would ignore.
     """
 
     endpoint: str
@@ -132,16 +149,18 @@ class JournalEntry:
     parameters: Mapping[str, str]
     status: int
     received_at: float
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One answer to give instead of the right one; made by `CognitoEmulator.fail_next`."""
+    """One answer to give instead of the right one, or how to spoil it; made by `CognitoEmulator.fail_next`."""
 
     status: int | None
     headers: Mapping[str, str]
     body: bytes
     delay: float
+    truncate: int | None
     processed: bool
 
 
@@ -150,9 +169,10 @@ def build_fault(
     status: int | None,
     retry_after: float | None,
     body: str | bytes | Mapping[str, object],
-    content_type: str,
+    content_type: str | None,
     headers: Mapping[str, str] | None,
     delay: float,
+    truncate: int | None,
     processed: bool,
 ) -> Fault:
     """Build a fault from the arguments of `CognitoEmulator.fail_next`.
@@ -166,7 +186,11 @@ def build_fault(
         )
     if delay < 0:
         raise ConfigurationError(f"delay must be a number of seconds, not negative, got {delay!r}")
-    all_headers = {"content-type": content_type}
+    if truncate is not None and truncate < 0:
+        raise ConfigurationError(f"truncate must be a number of bytes, not negative, got {truncate!r}")
+    if content_type is None and status is not None:
+        content_type = "application/json;charset=UTF-8"
+    all_headers = {"content-type": content_type} if content_type is not None else {}
     if retry_after is not None:
         all_headers["retry-after"] = f"{retry_after:g}"
     all_headers.update({name.lower(): value for name, value in (headers or {}).items()})
@@ -176,7 +200,14 @@ def build_fault(
         content = body
     else:
         content = json.dumps(dict(body)).encode()
-    return Fault(status=status, headers=MappingProxyType(all_headers), body=content, delay=delay, processed=processed)
+    return Fault(
+        status=status,
+        headers=MappingProxyType(all_headers),
+        body=content,
+        delay=delay,
+        truncate=truncate,
+        processed=processed,
+    )
 
 
 @dataclass(slots=True)
@@ -221,6 +252,7 @@ class Controls:
         parameters: Mapping[str, str],
         status: int,
         received_at: float,
+        ignored: tuple[str, ...],
     ) -> None:
         """Write one request into the journal, without its secrets."""
         masked = {
@@ -234,6 +266,7 @@ class Controls:
             parameters=MappingProxyType(masked),
             status=status,
             received_at=received_at,
+            ignored=ignored,
         )
         with self._lock:
             self._entries.append((number, entry))

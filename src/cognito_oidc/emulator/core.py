@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cognito_oidc.emulator.addresses import IssuerType
     from cognito_oidc.emulator.control import JournalEntry
     from cognito_oidc.emulator.server import EmulatorServer
+    from cognito_oidc.emulator.users import PasswordPolicy
 
 # Patterns of the AWS service model (botocore 1.44.5, service `cognito-idp`); the Region as aws-jwt-verify reads it.
 _POOL_ID: Final = re.compile(r"[a-z]{2,4}-(?:[a-z]+-)?[a-z]+-\d_[0-9a-zA-Z]{1,40}")
@@ -58,12 +59,17 @@ class CognitoEmulator:
         asgi_app: The Starlette application. It answers production's hosts, and any other host by the path's beginning.
         lock: What guards the state; for the emulator's own parts.
 
+        strict: Whether parameters that Cognito would ignore are an error.
+
     Args:
         behaviour: The switches.
+        strict: Refuse requests with parameters that Cognito would ignore, such as `post_logout_redirect_uri`, and name
+            them. The journal names them in any case.
     """
 
-    def __init__(self, *, behaviour: Behaviour | None = None) -> None:
+    def __init__(self, *, behaviour: Behaviour | None = None, strict: bool = False) -> None:
         self.clock = EmulatorClock()
+        self.strict = strict
         self.behaviour = behaviour if behaviour is not None else Behaviour()
         self.lock = threading.RLock()
         self._controls = Controls()
@@ -100,6 +106,8 @@ class CognitoEmulator:
         issuer_type: IssuerType = "original",
         required_attributes: Iterable[str] = (),
         immutable_attributes: Iterable[str] = (),
+        self_sign_up: bool = True,
+        password_policy: PasswordPolicy | None = None,
     ) -> EmulatedPool:
         """Create a user pool.
 
@@ -112,6 +120,8 @@ class CognitoEmulator:
             issuer_type: Which issuer its tokens carry.
             required_attributes: Attributes that everybody must have, and every sign-in from a provider must bring.
             immutable_attributes: Attributes that keep their first value.
+            self_sign_up: Whether people may sign up on the login page.
+            password_policy: What passwords that people choose must have; Cognito's own when left out.
 
         Raises:
             ConfigurationError: Cognito would refuse the id or the domain, or it is taken.
@@ -133,6 +143,8 @@ class CognitoEmulator:
             issuer_type=issuer_type,
             required_attributes=required_attributes,
             immutable_attributes=immutable_attributes,
+            self_sign_up=self_sign_up,
+            password_policy=password_policy,
         )
         with self.lock:
             if pool_id in self._pools:
@@ -247,23 +259,24 @@ class CognitoEmulator:
         status: int | None = 500,
         retry_after: float | None = None,
         body: str | bytes | Mapping[str, object] = b"",
-        content_type: str = "application/json;charset=UTF-8",
+        content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
+        truncate: int | None = None,
         processed: bool = False,
         times: int = 1,
     ) -> None:
         """Queue a fault for the next requests to an endpoint, of whatever pool.
 
         Args:
-            endpoint: `discovery`, `jwks`, `authorize`, `login`, `idpresponse`, `token`, `userinfo`, `revoke`, `logout`
-                or `error`.
-            status: The status to answer, or None for the right answer, late.
+            endpoint: A name as in the journal: `discovery`, `jwks`, `authorize`, `login`, `token`, `userinfo` ...
+            status: The status to answer, or None for the right answer, late or spoiled.
             retry_after: Seconds for a Retry-After header.
             body: The body: text, bytes, or a mapping that becomes JSON.
-            content_type: Its content type.
+            content_type: Its content type, also of a right answer; JSON when left out.
             headers: Further headers.
             delay: Seconds of real time to wait first.
+            truncate: How many bytes of the body arrive. Over the network the connection ends there.
             processed: Whether the request is carried out before its answer is lost.
             times: How many requests.
 
@@ -277,6 +290,7 @@ class CognitoEmulator:
             content_type=content_type,
             headers=headers,
             delay=delay,
+            truncate=truncate,
             processed=processed,
         )
         self._controls.add_fault(endpoint, fault, times=times)

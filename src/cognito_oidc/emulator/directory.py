@@ -5,12 +5,16 @@ Decides which people, attributes and links Cognito would take.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import hmac
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 from cognito_oidc.emulator.app_clients import as_tuple
 from cognito_oidc.emulator.ledger import Ledger
 from cognito_oidc.emulator.tokens import STANDARD_ATTRIBUTES
-from cognito_oidc.emulator.users import EmulatedUser, ExternalIdentity
+from cognito_oidc.emulator.users import EmulatedUser, ExternalIdentity, PasswordPolicy
 from cognito_oidc.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,7 +24,48 @@ if TYPE_CHECKING:
     from cognito_oidc.emulator.providers import OidcProvider
     from cognito_oidc.emulator.users import UserStatus
 
+Purpose = Literal["sign_up", "forgot_password"]
+
+_LOG: Final = logging.getLogger("cognito_oidc.emulator")
+# https://docs.aws.amazon.com/cognito/latest/developerguide/limits.html: 24 hours to confirm, one hour to reset.
+_CODE_SECONDS: Final = {"sign_up": 86_400, "forgot_password": 3_600}
 MAX_ATTRIBUTE: Final = 2_048  # characters of a value, in the AWS service model (botocore 1.44.5)
+
+
+class CodeRefusedError(Exception):
+    """A code that is wrong or too old; never leaves the package."""
+
+    def __init__(self, phrase: str) -> None:
+        super().__init__(phrase)
+        self.phrase = phrase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """A message that a real pool would have sent.
+
+    Attributes:
+        purpose: `sign_up` or `forgot_password`.
+        username: For whom.
+        destination: The e-mail address or phone number, or None where the person has neither.
+        code: The six digits.
+        sent_at: Epoch seconds.
+    """
+
+    purpose: Purpose
+    username: str
+    destination: str | None
+    code: str
+    sent_at: float
+
+
+class DirectorySettings(TypedDict, total=False):
+    """What may be said of a directory when its pool is made."""
+
+    required_attributes: Iterable[str]
+    immutable_attributes: Iterable[str]
+    self_sign_up: bool
+    password_policy: PasswordPolicy | None
 
 
 class Directory:
@@ -33,6 +78,8 @@ class Directory:
         *,
         required_attributes: Iterable[str] = (),
         immutable_attributes: Iterable[str] = (),
+        self_sign_up: bool = True,
+        password_policy: PasswordPolicy | None = None,
     ) -> None:
         self.surroundings = surroundings
         self.pool_id = pool_id
@@ -40,6 +87,10 @@ class Directory:
         self.providers: dict[str, OidcProvider] = {}
         self.required_attributes = checked_attributes("required_attributes", required_attributes)
         self.immutable_attributes = checked_attributes("immutable_attributes", immutable_attributes)
+        self.self_sign_up = self_sign_up
+        self.password_policy = password_policy if password_policy is not None else PasswordPolicy()
+        self.messages: list[SentMessage] = []
+        self._open_codes: dict[tuple[str, Purpose], SentMessage] = {}
         self.ledger = Ledger()
         self._roles: dict[str, tuple[int, str]] = {}
 
@@ -132,6 +183,58 @@ class Directory:
             if self.user_of(provider_name, subject) is not None:
                 raise ConfigurationError(f"{provider_name} identity {subject!r} belongs to a user already")
             self.add_identity(known, provider, subject, primary=False)
+
+    def last_code(self, username: str) -> str:
+        """Return the code of the last message to a person.
+
+        Raises:
+            ConfigurationError: There was none.
+        """
+        for message in reversed(self.messages):
+            if message.username == username:
+                return message.code
+        raise ConfigurationError(f"pool {self.pool_id} has sent no code to {username!r}")
+
+    def send_code(self, user: EmulatedUser, purpose: Purpose) -> None:
+        """Make a code, and tell it in the log and in `messages`; whoever calls holds the lock."""
+        destination = user.attributes.get("email") or user.attributes.get("phone_number")
+        message = SentMessage(
+            purpose=purpose,
+            username=user.username,
+            destination=destination,
+            code=f"{secrets.randbelow(1_000_000):06}",
+            sent_at=self.surroundings.clock(),
+        )
+        self.messages.append(message)
+        self._open_codes[user.username, purpose] = message
+        what = "confirmation code" if purpose == "sign_up" else "code for a new password"
+        _LOG.info("pool %s: %s of %s is %s", self.pool_id, what, user.username, message.code)
+
+    def use_code(self, user: EmulatedUser, purpose: Purpose, code: str) -> None:
+        """Check the last code of its kind, which then is used up.
+
+        Raises:
+            CodeRefusedError: It is another one, or it is too old.
+        """
+        sent = self._open_codes.get((user.username, purpose))
+        if sent is None:
+            raise CodeRefusedError("code_expired")
+        if not hmac.compare_digest(sent.code.encode(), code.strip().encode()):
+            raise CodeRefusedError("code_mismatch")
+        if self.surroundings.clock() >= sent.sent_at + _CODE_SECONDS[purpose]:
+            raise CodeRefusedError("code_expired")
+        del self._open_codes[user.username, purpose]
+
+    def confirm_user(self, user: EmulatedUser, code: str) -> None:
+        """Confirm a person who signed up, and the address that the code went to.
+
+        Raises:
+            CodeRefusedError: The code is another one, or it is too old.
+        """
+        self.use_code(user, "sign_up", code)
+        user.status = "CONFIRMED"
+        if "email" in user.attributes:
+            user.attributes["email_verified"] = "true"
 
     def user_of(self, provider_name: str, subject: str) -> EmulatedUser | None:
         """Return the person to whom an external identity belongs."""

@@ -30,6 +30,8 @@ CODE_SECONDS: Final = 300
 # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-oidc-idp.html: five minutes to a provider
 # and back.
 TRIP_SECONDS: Final = 300
+# .../managed-login-endpoints.html: prompts end after five minutes.
+_PROMPT_SECONDS: Final = 300
 _STATE_BYTES: Final = 384  # opaque and long, as the states of real pools: 512 characters
 
 
@@ -119,6 +121,13 @@ class Trip:
         return now < self.started_at + TRIP_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class _Challenge:
+    user: EmulatedUser | None
+    purpose: str
+    expires_at: float
+
+
 @dataclass(slots=True, kw_only=True)
 class SignIn:
     """One grant to one app client: all tokens with the same `origin_jti`. Revoked or not as a whole."""
@@ -151,7 +160,7 @@ class RefreshToken:
 class Ledger:
     """Everything that one pool hands out and must know again."""
 
-    __slots__ = ("_codes", "_refresh_tokens", "_sessions", "_sign_ins", "_trips")
+    __slots__ = ("_challenges", "_codes", "_refresh_tokens", "_sessions", "_sign_ins", "_trips")
 
     def __init__(self) -> None:
         self._sessions: dict[str, BrowserSession] = {}
@@ -159,6 +168,7 @@ class Ledger:
         self._refresh_tokens: dict[str, RefreshToken] = {}
         self._sign_ins: dict[str, SignIn] = {}
         self._trips: dict[str, Trip] = {}
+        self._challenges: dict[str, _Challenge] = {}
 
     def open_session(self, session: BrowserSession) -> str:
         """Sign a browser in and return the value of its cookie, a new one each time."""
@@ -204,6 +214,19 @@ class Ledger:
     def end_trip(self, state: str) -> Trip | None:
         """Return the trip that a state stands for, and forget it; it may have taken too long."""
         return self._trips.pop(state, None)
+
+    def add_challenge(self, user: EmulatedUser | None, purpose: str, now: float) -> str:
+        """Remember who is in the middle of a form of several pages; None for somebody who does not exist."""
+        self._challenges = {value: each for value, each in self._challenges.items() if now < each.expires_at}
+        value = secrets.token_urlsafe(32)
+        self._challenges[value] = _Challenge(user, purpose, now + _PROMPT_SECONDS)
+        return value
+
+    def find_challenge(self, value: str, purpose: str, now: float) -> EmulatedUser | None:
+        """Return who is in the middle of this form, if they are still in time."""
+        challenge = self._challenges.get(value)
+        in_time = challenge is not None and challenge.purpose == purpose and now < challenge.expires_at
+        return challenge.user if challenge is not None and in_time else None
 
     def add_sign_in(self, sign_in: SignIn, now: float) -> SignIn:
         """Remember a sign-in, whose refresh tokens live from now for as long as the app client says."""

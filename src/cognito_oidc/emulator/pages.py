@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.responses import Response
 
     from cognito_oidc.emulator.addresses import Incoming
@@ -23,6 +26,38 @@ if TYPE_CHECKING:
 _PACKAGE: Final = "cognito_oidc.emulator"
 _MAX_TEXT: Final = 200
 _LANG_COOKIE_SECONDS: Final = 31_536_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginLinks:
+    """Where the login page leads besides itself.
+
+    Attributes:
+        chooser: The absolute URL that the choice of a provider is sent to, with the request's parameters.
+        forgot: The absolute URL for a forgotten password.
+        sign_up: The absolute URL for signing up, or None where nobody may.
+        can_cancel: Whether the page has a button that gives up.
+    """
+
+    chooser: str
+    forgot: str
+    sign_up: str | None
+    can_cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A visible field of a form; its label is the name of a phrase, or stands as it is."""
+
+    name: str
+    label: str
+    kind: str
+    autocomplete: str
+    value: str = ""
+
+    def filled(self, value: str) -> Field:
+        """Return the field with what was typed before; never a password."""
+        return self if self.kind == "password" else replace(self, value=value[:_MAX_TEXT])
 
 
 def login(
@@ -34,7 +69,7 @@ def login(
     problem: str | None,
     takes_passwords: bool,
     providers: tuple[str, ...],
-    chooser: str,
+    links: LoginLinks,
     signed_in_as: str | None,
 ) -> Response:
     """Return the login page.
@@ -47,7 +82,7 @@ def login(
         problem: The name of the phrase that says what went wrong, or None.
         takes_passwords: Whether people of the pool's own directory may sign in.
         providers: External providers to choose from.
-        chooser: The absolute URL that the choice is sent to, with the request's parameters.
+        links: Where else the page leads.
         signed_in_as: The person whose session the page offers to go on with, or None.
     """
     return _page(
@@ -60,9 +95,55 @@ def login(
         problem=problem,
         takes_passwords=takes_passwords,
         providers=providers,
-        chooser=chooser,
+        chooser=links.chooser,
+        forgot=links.forgot,
+        sign_up=links.sign_up,
+        can_cancel=links.can_cancel,
         parameters=incoming.query,
         signed_in_as=signed_in_as,
+    )
+
+
+def form(
+    incoming: Incoming,
+    title: str,
+    *,
+    text: str | None = None,
+    problem: str | None = None,
+    action: str = "",
+    fields: tuple[Field, ...] = (),
+    submit: str | None = None,
+    hidden: Mapping[str, str] | None = None,
+    resend: str | None = None,
+    back: str | None = None,
+) -> Response:
+    """Return a page with one form, or with a sentence only.
+
+    Args:
+        incoming: The request.
+        title: The name of the phrase above it; so are `text` and `submit`.
+        text: What the page asks for.
+        problem: What went wrong: the name of a phrase, or a sentence of Cognito's API in English.
+        action: The absolute URL that the form is sent to.
+        fields: Its visible fields.
+        submit: What its button says; without it there is no form.
+        hidden: Its hidden fields.
+        resend: The absolute URL that asks for another code, or None.
+        back: The absolute URL of the login page, or None.
+    """
+    return _page(
+        incoming,
+        "form.html",
+        status=200,
+        title=title,
+        text=text,
+        problem=problem[:_MAX_TEXT] if problem is not None else None,
+        action=action,
+        fields=fields,
+        submit=submit,
+        hidden=hidden or {},
+        resend=resend,
+        back=back,
     )
 
 

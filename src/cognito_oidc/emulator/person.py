@@ -131,8 +131,9 @@ class Person:
                 answer = await client.get(target, follow_redirects=False)
                 continue
             page = _read_page(answer)
-            step = page.button("cancel") if cancel else None
-            step = step or self._next_step(page)
+            step = page.button("cancel") if cancel else self._next_step(page)
+            if cancel and step is None:
+                raise PersonError(page.title, "there is no button to cancel with", answer.status_code)
             if step is None or answer.status_code >= _FIRST_ERROR or step.identity in submitted:
                 raise PersonError(page.title, page.alert or page.text, answer.status_code)
             submitted.add(step.identity)

@@ -7,7 +7,7 @@ what happens to a request is decided by the endpoints.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from cognito_oidc.emulator.addresses import IDP_RESPONSE_PATH, domain_host, domain_root, production_issuer
 from cognito_oidc.emulator.app_clients import LOCAL_USERS, EmulatedAppClient, as_tuple, checked_grants, checked_url
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cognito_oidc.emulator.addresses import IssuerType
     from cognito_oidc.emulator.app_clients import Grant
     from cognito_oidc.emulator.control import Surroundings
+    from cognito_oidc.emulator.directory import DirectorySettings
     from cognito_oidc.emulator.providers import OidcProvider, RequestMethod
     from cognito_oidc.emulator.users import EmulatedUser
 
@@ -55,6 +56,9 @@ class EmulatedPool(Directory):
         required_attributes: Names of the attributes that everybody must have.
         immutable_attributes: Names of the attributes that keep their first value.
         providers: Identity providers by name.
+        self_sign_up: Whether people may sign up on the login page.
+        password_policy: What passwords that people choose must have.
+        messages: Codes that a real pool would have sent, oldest first.
         resource_servers: Scope names by resource server identifier.
         keys: The keys that sign its tokens.
         ledger: Its sessions, codes and refresh tokens.
@@ -69,12 +73,9 @@ class EmulatedPool(Directory):
         domain_prefix: str | None,
         custom_domain: str | None,
         issuer_type: IssuerType,
-        required_attributes: Iterable[str] = (),
-        immutable_attributes: Iterable[str] = (),
+        **settings: Unpack[DirectorySettings],
     ) -> None:
-        super().__init__(
-            surroundings, pool_id, required_attributes=required_attributes, immutable_attributes=immutable_attributes
-        )
+        super().__init__(surroundings, pool_id, **settings)
         self.region = pool_id.partition("_")[0]
         self.domain_prefix = domain_prefix
         self.custom_domain = custom_domain

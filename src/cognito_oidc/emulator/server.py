@@ -105,10 +105,13 @@ async def run_server(app: Starlette, *, host: str, port: int) -> AsyncGenerator[
 
 
 class _Quiet(logging.Filter):
-    """Drops what uvicorn says in our thread, but for exceptions."""
+    """Drops what uvicorn says in our thread, but for exceptions; a truncated answer is on purpose."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.threadName != _THREAD_NAME or bool(record.exc_info)
+        if record.threadName != _THREAD_NAME:
+            return True
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is not None and kind.__name__ != "LocalProtocolError"
 
 
 async def _wait_until_started(server: Server, thread: threading.Thread) -> None:

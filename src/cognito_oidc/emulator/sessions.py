@@ -7,20 +7,38 @@ Source: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-p
 
 from __future__ import annotations
 
+import hmac
 from typing import TYPE_CHECKING, Final
 
-from cognito_oidc.emulator import authorization
-from cognito_oidc.emulator.ledger import SESSION_SECONDS, BrowserSession
+from cognito_oidc.emulator import authorization, pages
+from cognito_oidc.emulator.authorization import RefusedError
+from cognito_oidc.emulator.ledger import SESSION_SECONDS, BrowserSession, Context
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from cognito_oidc.emulator.addresses import Incoming
     from cognito_oidc.emulator.authorization import Demand
-    from cognito_oidc.emulator.ledger import Context
     from cognito_oidc.emulator.users import EmulatedUser
 
 SESSION_COOKIE: Final = "cognito"
+
+
+def check_form(incoming: Incoming) -> None:
+    """Refuse a form that was not sent from one of the pages.
+
+    Raises:
+        RefusedError: It does not repeat the value of the XSRF-TOKEN cookie.
+    """
+    submitted = incoming.form.get("_csrf", "")
+    # Without the cookie `csrf_token` is a fresh value, which no form can hold.
+    if not hmac.compare_digest(submitted.encode(), incoming.csrf_token.encode()):
+        raise RefusedError(pages.error(incoming, "Invalid CSRF token", status=403))
+
+
+def password_context(incoming: Incoming) -> Context:
+    """Return what tokens say of a sign-in by password."""
+    return Context(amr=("pwd",), acr=incoming.pool.surroundings.behaviour.password_acr)
 
 
 def find(incoming: Incoming, now: float) -> BrowserSession | None:

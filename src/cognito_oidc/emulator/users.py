@@ -48,6 +48,36 @@ class ExternalIdentity:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordPolicy:
+    """What a password that a person chooses on a page must have; the defaults are Cognito's.
+
+    Attributes:
+        minimum_length: Characters, from 6 to 99.
+        uppercase: Whether a capital letter is needed.
+        lowercase: Whether a small letter is needed.
+        numbers: Whether a digit is needed.
+        symbols: Whether a character is needed that is none of these.
+    """
+
+    minimum_length: int = 8
+    uppercase: bool = True
+    lowercase: bool = True
+    numbers: bool = True
+    symbols: bool = True
+
+    def problem(self, password: str) -> str | None:
+        """Return what Cognito's API says of a password, or None where it will do."""
+        lacking = {
+            "Password not long enough": len(password) < self.minimum_length,
+            "Password must have uppercase characters": self.uppercase and not any(map(str.isupper, password)),
+            "Password must have lowercase characters": self.lowercase and not any(map(str.islower, password)),
+            "Password must have numeric characters": self.numbers and not any(map(str.isdigit, password)),
+            "Password must have symbol characters": self.symbols and all(map(str.isalnum, password)),
+        }
+        return next((f"Password did not conform with policy: {text}" for text, is_so in lacking.items() if is_so), None)
+
+
 class EmulatedUser:
     """A person in a pool's directory; made by `EmulatedPool.add_user`, by signing up, or by a federated sign-in.
 
@@ -97,6 +127,11 @@ class EmulatedUser:
 
     def __repr__(self) -> str:
         return f"EmulatedUser({self.username!r}, sub={self.sub!r}, groups={self.groups!r})"
+
+    @property
+    def has_verified_address(self) -> bool:
+        """Whether a code for a new password can be sent."""
+        return "true" in {self.attributes.get("email_verified"), self.attributes.get("phone_number_verified")}
 
     def role_arns(self) -> tuple[str, ...]:
         """Return the role ARNs of the person's groups, the preferred one first."""
