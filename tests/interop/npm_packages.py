@@ -12,7 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-VERSIONS: Final = {"aws-jwt-verify": "5.2.1", "oidc-provider": "9.13.3", "openid-client": "6.9.0"}
+VERSIONS: Final = {
+    "aws-jwt-verify": "5.2.1",
+    "axe-core": "4.14.1",
+    "oidc-client-ts": "3.5.0",
+    "oidc-provider": "9.13.3",
+    "openid-client": "6.9.0",
+    "playwright-core": "1.65.1",
+}
 FOLDER: Final = Path(__file__).parent.parent.parent / ".cache" / "npm"
 _OPTIONS: Final = ("--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
 _PATIENCE: Final = 300.0  # seconds

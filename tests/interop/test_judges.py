@@ -55,6 +55,33 @@ async def test_openid_client_logs_in(
     assert said["after"] == "invalid_grant"
 
 
+@pytest.mark.parametrize(
+    ("client_secret", "authentication"),
+    [(False, "client_secret_post"), (SECRET, "client_secret_post"), (SECRET, "client_secret_basic")],
+    ids=["public", "post", "basic"],
+)
+async def test_oidc_client_ts_logs_in(
+    aws: CognitoEmulator, pool: EmulatedPool, client_secret: str | bool, authentication: str
+) -> None:
+    """oidc-client-ts discovers, logs in with PKCE, keeps its state, merges userInfo's claims, refreshes and revokes."""
+    app = pool.add_client("judge", redirect_uris=[CALLBACK], client_secret=client_secret)
+    async with aws.serve() as server:
+        settings = {
+            "issuer": f"{server.base_url}/{POOL_ID}",
+            "client_id": app.client_id,
+            "secret": app.client_secret,
+            "authentication": authentication,
+            "callback": CALLBACK,
+        }
+        with node("oidc_client_ts.mjs", **settings) as judge:
+            url = (await run_sync(judge.hear))["url"]
+            judge.say(callback=await aws.person("ann", "correct horse").follow(url))
+            said = await run_sync(judge.hear)
+    assert (said["email"], said["page"]) == ("ann@acme.com", "/orders")
+    assert (said["renewed"], said["renewed_sub"]) == ("another token", said["sub"])
+    assert said["after"] == "invalid_grant"
+
+
 @pytest.fixture
 def app(pool: EmulatedPool) -> EmulatedAppClient:
     """Return a public app client."""
