@@ -45,22 +45,33 @@ async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
 
 async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work` in a task that nobody cancels, and pass a cancellation of this one on when it is done."""
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
 
     async def begin() -> T:
         _own_task.set(asyncio.current_task())
-        return await work()
+        try:
+            return await work()
+        finally:
+            wake()  # two turns of the event loop earlier than the task's callbacks; by then the task is done
 
     me = asyncio.current_task()
     earlier = me.cancelling() if me is not None else 0
-    inner = asyncio.ensure_future(begin())
+    inner = loop.create_task(begin())
+    inner.add_done_callback(wake)  # where the task was cancelled from outside before it began
     cancelled: asyncio.CancelledError | None = None
     while not inner.done():
         try:
-            await asyncio.wait({inner})
+            await over
         except asyncio.CancelledError as error:
             cancelled = error
+            over = loop.create_future()
     if me is not None and cancelled is not None:
-        asyncio.get_running_loop().call_soon(_cancel_again, me, earlier, cancelled.args)
+        loop.call_soon(_cancel_again, me, earlier, cancelled.args)
     return inner.result()
 
 
