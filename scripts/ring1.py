@@ -27,7 +27,7 @@ def covers_itself(source: Path) -> bool:
         missing = [*COVERAGE, "report", f"--include={source}"]
         tested = subprocess.run(run, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
         if tested.returncode:
-            print(tested.stdout)
+            print(tested.stdout, tested.stderr)
             return False
         covered = subprocess.run(report, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
         print(f"protocol/{source.name}: {covered.stdout.strip()} %")
