@@ -15,6 +15,9 @@ from sybil.parsers.rest import DocTestParser
 
 from tests.backstage import close_backstage, open_backstage
 
+# What the entry point does where the library is installed; here also in a checkout that is only on the path.
+pytest_plugins = ["cognito_oidc.testing"]
+
 pages = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["*.md"],

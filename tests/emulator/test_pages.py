@@ -8,8 +8,8 @@ from importlib.resources import files
 import httpx
 import pytest
 
-from cognito_oidc.emulator import CognitoEmulator, EmulatedAppClient
-from tests.emulator.support import DOMAIN, authorize_url
+from cognito_oidc.emulator import CognitoEmulator, EmulatedAppClient, EmulatedPool
+from tests.emulator.support import APP_DOMAIN, CALLBACK, DOMAIN, authorize_url
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +92,23 @@ async def test_every_field_has_a_label_and_every_page_a_title(aws: CognitoEmulat
     assert outline.all("html")[0]["lang"] == "en"
     assert len(outline.all("title")) == len(outline.all("main")) == len(outline.all("h1")) == 1
     assert outline.all("meta")[1]["content"] == "width=device-width, initial-scale=1"
+
+
+@pytest.mark.parametrize("path", ["login", "signup", "forgotPassword"])
+async def test_every_page_is_labelled(aws: CognitoEmulator, app: EmulatedPool, path: str) -> None:
+    """Also with providers and links: one heading, a label for each field, a text on each button and link, no script."""
+    shop = app.add_client("shop", redirect_uris=[CALLBACK], identity_providers=["COGNITO", "Corp"])
+    async with aws.http_client() as http:
+        page = await http.get(authorize_url(shop, root=APP_DOMAIN).replace("/oauth2/authorize", f"/{path}"))
+    outline = Outline(page.text)
+    visible = [each for each in outline.all("input") if each.get("type") != "hidden"]
+    assert {each["id"] for each in visible} == {each["for"] for each in outline.all("label")}
+    assert all(each["autocomplete"] for each in visible)
+    assert len(outline.all("h1")) == len(outline.all("title")) == len(outline.all("main")) == 1
+    assert not outline.all("script")
+    assert not re.search(r"<(button|a)[^>]*>\s*</", page.text)
+    ids = [attributes["id"] for _, attributes in outline.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from cognito_oidc.emulator.person import Person, PersonError
 from cognito_oidc.emulator.pools import EmulatedPool
 from cognito_oidc.emulator.providers import OidcProvider
 from cognito_oidc.emulator.server import EmulatorServer
+from cognito_oidc.emulator.tokens import KeyStock
 from cognito_oidc.emulator.users import EmulatedUser, ExternalIdentity, PasswordPolicy
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "EmulatorServer",
     "ExternalIdentity",
     "JournalEntry",
+    "KeyStock",
     "OidcProvider",
     "PasswordPolicy",
     "Person",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import httpx
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from cognito_oidc.emulator.behaviour import Behaviour
     from cognito_oidc.emulator.pools import EmulatedPool
@@ -116,6 +117,10 @@ class Surroundings(Protocol):
     @property
     def lock(self) -> threading.RLock:
         """What guards the state of all pools."""
+        ...
+
+    def next_key(self) -> RSAPrivateKey:
+        """Return the private key of the next signing key."""
         ...
 
     def http_client(self) -> httpx.AsyncClient:

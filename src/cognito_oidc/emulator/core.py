@@ -23,17 +23,20 @@ from cognito_oidc.emulator.control import Controls, EmulatorClock, build_fault, 
 from cognito_oidc.emulator.person import Person
 from cognito_oidc.emulator.pools import EmulatedPool
 from cognito_oidc.emulator.server import run_server
+from cognito_oidc.emulator.tokens import make_key
 from cognito_oidc.emulator.upstream import UpstreamTransport
 from cognito_oidc.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
 
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from starlette.applications import Starlette
 
     from cognito_oidc.emulator.addresses import IssuerType
     from cognito_oidc.emulator.control import JournalEntry
     from cognito_oidc.emulator.server import EmulatorServer
+    from cognito_oidc.emulator.tokens import KeyStock
     from cognito_oidc.emulator.users import PasswordPolicy
 
 # Patterns of the AWS service model (botocore 1.44.5, service `cognito-idp`); the Region as aws-jwt-verify reads it.
@@ -65,13 +68,17 @@ class CognitoEmulator:
         behaviour: The switches.
         strict: Refuse requests with parameters that Cognito would ignore, such as `post_logout_redirect_uri`, and name
             them. The journal names them in any case.
+        key_stock: Where private keys come from, for many emulators that follow each other; new ones when left out.
     """
 
-    def __init__(self, *, behaviour: Behaviour | None = None, strict: bool = False) -> None:
+    def __init__(
+        self, *, behaviour: Behaviour | None = None, strict: bool = False, key_stock: KeyStock | None = None
+    ) -> None:
         self.clock = EmulatorClock()
         self.strict = strict
         self.behaviour = behaviour if behaviour is not None else Behaviour()
         self.lock = threading.RLock()
+        self._next_key = key_stock.source() if key_stock is not None else make_key
         self._controls = Controls()
         self._pools: dict[str, EmulatedPool] = {}
         self._base_urls: set[str] = set()
@@ -195,6 +202,10 @@ class CognitoEmulator:
             attribute_mapping=attribute_mapping if attribute_mapping is not None else {"email": "email"},
         )
         return upstream, downstream
+
+    def next_key(self) -> RSAPrivateKey:
+        """Return the private key of the next signing key; for the emulator's own parts."""
+        return self._next_key()
 
     def http_client(self) -> httpx.AsyncClient:
         """Return a new client whose requests reach this emulator in process, whatever host they name."""

@@ -82,7 +82,7 @@ class EmulatedPool(Directory):
         self.issuer_type = issuer_type
         self.clients: dict[str, EmulatedAppClient] = {}
         self.resource_servers: dict[str, tuple[str, ...]] = {}
-        self.keys = KeyRing()
+        self.keys = KeyRing(surroundings.next_key)
 
     def __repr__(self) -> str:
         return f"EmulatedPool({self.pool_id!r}, domain={domain_host(self)!r})"
