@@ -9,18 +9,23 @@ import json
 import re
 import sys
 import time
+from html import unescape
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx
 
 _PATIENCE = 10.0
+_NEW_PASSWORD = "Another-1-password"
 
 
 def password_in(folder: Path) -> str:
     """Read the password off the terminal, which the test keeps in a file, as soon as it is there."""
     ends = time.monotonic() + _PATIENCE
     while time.monotonic() < ends:
-        found = re.search(r"with the password (\w+)\n", (folder / "terminal").read_text(encoding="utf-8"))
+        found = re.search(
+            r"with the (?:temporary )?password (\w+)\n", (folder / "terminal").read_text(encoding="utf-8")
+        )
         if found is not None:
             return found[1]
         time.sleep(0.05)
@@ -28,12 +33,20 @@ def password_in(folder: Path) -> str:
 
 
 def browse(http: httpx.Client, address: str, username: str, password: str) -> httpx.Response:
-    """Open an address; where a page asks for a password, type it in."""
+    """Open an address; where a page asks for a password, type it in, and a new one where it asks for that."""
     page = http.get(address)
-    token = re.search(r'name="_csrf" value="([^"]+)"', page.text)
-    if token is None:
-        return page
-    return http.post(str(page.url), data={"_csrf": token[1], "username": username, "password": password})
+    for _ in range(2):
+        forms = re.findall(r'<form[^>]* action="([^"]*)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
+        action, form = next(((action, form) for action, form in forms if 'type="password"' in form), ("", ""))
+        if not form:
+            return page
+        hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)
+        renewal = 'name="new_password"' in form
+        new = dict.fromkeys(("new_password", "new_password_again"), _NEW_PASSWORD)
+        answers = new if renewal else {"username": username, "password": password}
+        data = {**{name: unescape(value) for name, value in hidden}, **answers}
+        page = http.post(urljoin(str(page.url), unescape(action)), data=data)
+    return page
 
 
 def main() -> None:

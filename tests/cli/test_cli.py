@@ -39,14 +39,15 @@ def test_help_names_the_commands(run: Run, arguments: tuple[str, ...]) -> None:
 
 def test_help_fits_80_columns(run: Run) -> None:
     """No line of any help text is broken by a terminal of 80 columns."""
-    lines = [*run("--help").output.splitlines(), *run("demo", "--help").output.splitlines()]
+    commands = ((), ("demo",), ("emulate",))
+    lines = [line for command in commands for line in run(*command, "--help").output.splitlines()]
     assert [line for line in lines if len(line) > 80] == []
 
 
 def test_help_of_demo_teaches_by_example(run: Run) -> None:
     """The help text has examples that can be copied, and the exit codes."""
     output = run("demo", "-h").output
-    assert "\n    cognito-oidc demo --browser    you do, in a browser on this machine\n" in output
+    assert "\n    cognito-oidc demo --browser          you do, in a browser on this machine\n" in output
     assert "\n    6  the port cannot be used, or something is not installed\n" in output
 
 
@@ -87,6 +88,7 @@ from click.testing import CliRunner
 from cognito_oidc.cli import cli
 assert CliRunner().invoke(cli, ["--help"]).exit_code == 0
 assert CliRunner().invoke(cli, ["demo", "--help"]).exit_code == 0
+assert CliRunner().invoke(cli, ["emulate", "--help"]).exit_code == 0
 print(sorted({"httpx", "pydantic", "cryptography", "starlette", "joserfc", "asyncio"} & sys.modules.keys()))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

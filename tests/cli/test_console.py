@@ -90,6 +90,7 @@ def test_nothing_is_wider_than_80_columns(capsys: pytest.CaptureFixture[str]) ->
     console = Console()
     console.say("word " * 40)
     console.rows({"short": "1", "a_longer_name": "x" * 200}, notes={"short": "a note " * 20})
+    console.rows({"url": "https://" + "x-y." * 50, "list": "a, b"}, whole=True)
     console.check("word " * 40, 1, expected=1)
     console.error(ExpiredTokenError("word " * 40, claim="exp", expected="later"), explain=True)
     lines = capsys.readouterr().out.splitlines()

@@ -15,22 +15,33 @@ from cognito_oidc.cli import demo as command
 
 Run = Callable[..., Result]
 SCRIPTED_BROWSER = Path(__file__).parent / "scripted_browser.py"
+COMMAND = (sys.executable, "-W", "error", "-u", "-m", "cognito_oidc")
+STORIES = pytest.mark.parametrize(
+    ("story", "steps"), [pytest.param("two-pools", 9, id="two-pools"), pytest.param("one-pool", 14, id="one-pool")]
+)
 
 
-def test_demo_is_green(run: Run) -> None:
+@STORIES
+def test_demo_is_green(run: Run, story: str, steps: int) -> None:
     """Every step holds, in under ten seconds and 80 columns, and the exit code says so."""
     began = time.monotonic()
-    result = run("demo")
+    result = run("demo", "--story", story)
     lines = result.stdout.splitlines()
     assert (result.exit_code, result.stderr) == (0, "")
-    assert lines[-1].startswith("All 14 steps held: ")
+    assert lines[-1].startswith(f"All {steps} steps held: ")
     assert [line for line in lines if len(line) > 79] == []
     assert time.monotonic() - began < 10
 
 
-def test_demo_reads_everywhere(run: Run) -> None:
+def test_two_pools_are_the_default(run: Run) -> None:
+    """Who says nothing else is told the story of the two pools."""
+    assert "Ann signs in at Corp, and changes her password" in run("demo").stdout
+
+
+@STORIES
+def test_demo_reads_everywhere(run: Run, story: str, steps: int) -> None:
     """The text is ASCII: no terminal, pipe or code page can fail on it."""
-    assert run("demo").stdout.isascii()
+    assert run("demo", "--story", story).stdout.isascii()
 
 
 def test_port_in_use_is_one_clean_line(run: Run) -> None:
@@ -49,6 +60,7 @@ def test_port_in_use_is_one_clean_line(run: Run) -> None:
         pytest.param(("--port", "http"), "'--port'", id="port-name"),
         pytest.param(("--timeout", "0"), "'--timeout'", id="no-time"),
         pytest.param(("--timeout", "inf"), "'--timeout'", id="for-ever"),
+        pytest.param(("--story", "none"), "'--story'", id="story"),
         pytest.param(("now",), "unexpected extra argument", id="argument"),
     ],
 )
@@ -103,7 +115,7 @@ def test_interrupted_process_leaves_nothing(tmp_path: Path) -> None:
     """The same of a real process that waits for a person: no traceback, no thread that holds it up."""
     terminal = tmp_path / "terminal"
     with terminal.open("w", encoding="utf-8") as output:
-        process = start(output.fileno(), BROWSER="", DISPLAY="", WAYLAND_DISPLAY="")
+        process = start(output.fileno(), "two-pools", BROWSER="", DISPLAY="", WAYLAND_DISPLAY="")
         wait_for("Sign in as ann", terminal)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=10)
@@ -111,26 +123,27 @@ def test_interrupted_process_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a command line with quotes in BROWSER")
-def test_browser_of_the_system_signs_in(tmp_path: Path) -> None:
+@STORIES
+def test_browser_of_the_system_signs_in(tmp_path: Path, story: str, steps: int) -> None:
     """With --browser the person's own browser does it, comes back to this machine, and is told so."""
     terminal = tmp_path / "terminal"
     browser = shlex.join([sys.executable, str(SCRIPTED_BROWSER), str(tmp_path)])
     with terminal.open("w", encoding="utf-8") as output:
-        process = start(output.fileno(), BROWSER=f"{browser} %s")
+        process = start(output.fileno(), story, BROWSER=f"{browser} %s")
         _, errors = process.communicate(timeout=30)
     text = terminal.read_text(encoding="utf-8")
     assert (process.returncode, errors) == (0, b""), text
     assert "Your browser opens this address." in text
-    assert text.splitlines()[-1].startswith("All 14 steps held: ")
-    signed_in, signed_out = (tmp_path / "pages").read_text(encoding="utf-8").strip().split("\n\n")
+    assert text.splitlines()[-1].startswith(f"All {steps} steps held: ")
+    signed_in, *others = (tmp_path / "pages").read_text(encoding="utf-8").strip().split("\n\n")
     assert signed_in.startswith("200 /done? ")
     assert "You are signed in" in signed_in
-    assert signed_out.startswith("200 /done? ")
+    assert all(page.startswith("200 /done? ") and "Done: close this page." in page for page in others)
 
 
 def test_person_who_never_comes_back(run: Run) -> None:
     """The wait ends; the step says what was expected, and the exit code is 1."""
-    result = run("demo", "--browser", "--timeout", "1")
+    result = run("demo", "--story", "one-pool", "--browser", "--timeout", "1")
     lines = result.stdout.splitlines()
     assert result.exit_code == 1
     assert "    Open this address in a browser on this machine:" in lines
@@ -142,10 +155,10 @@ def test_person_who_never_comes_back(run: Run) -> None:
     assert lines[-1] == "Step 4 of 14 did not hold."
 
 
-def start(output: int, **environment: str) -> subprocess.Popen[bytes]:
+def start(output: int, story: str, **environment: str) -> subprocess.Popen[bytes]:
     """Start `cognito-oidc demo --browser` as a person would."""
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-u", "-m", "cognito_oidc", "demo", "--browser", "--timeout", "20"],
+        [*COMMAND, "demo", "--story", story, "--browser", "--timeout", "20"],
         stdout=output,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},

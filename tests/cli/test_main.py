@@ -37,5 +37,5 @@ def test_demo_as_a_process() -> None:
     """The whole demo, as a person starts it: green, silent on standard error, coloured only on a terminal."""
     done = python("-m", "cognito_oidc", "demo")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1].startswith("All 14 steps held: ")
+    assert done.stdout.splitlines()[-1].startswith("All 9 steps held: ")
     assert "\x1b" not in done.stdout

@@ -1,15 +1,15 @@
 import asyncio
-import sys
-import threading
-import webbrowser
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
 
 from cognito_oidc.cli.console import Console
-from cognito_oidc.cli.stage import POOL_ID, Stage, open_stage, open_system_browser, shown_parameters
+from cognito_oidc.cli.one_pool import OnePool
+from cognito_oidc.cli.stage import Stage, open_stage, shown_parameters
 from cognito_oidc.emulator import JournalEntry
+
+POOL_ID = "eu-west-1_Stage0001"
 
 
 def entry(endpoint: str, **parameters: str) -> JournalEntry:
@@ -24,35 +24,10 @@ def on_stage(look: Callable[[Stage], object]) -> object:
 
     async def run() -> object:
         async with open_stage(Console(), patience=None, port=0) as stage:
+            stage.aws.add_pool(POOL_ID, domain="shop")
             return look(stage)
 
     return asyncio.run(run())
-
-
-@pytest.mark.parametrize("visible", ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"])
-def test_browser_is_opened_where_there_is_one(monkeypatch: pytest.MonkeyPatch, visible: str) -> None:
-    """The system's browser gets the address, in a thread of its own: some wait until their window is closed."""
-    opened = threading.Event()
-    addresses: list[str] = []
-
-    def open_it(address: str) -> None:
-        addresses.append(address)
-        opened.set()
-
-    monkeypatch.setenv(visible, "x")
-    monkeypatch.setattr(webbrowser, "open", open_it)
-    assert open_system_browser("http://127.0.0.1:1/")
-    assert opened.wait(5)
-    assert addresses == ["http://127.0.0.1:1/"]
-
-
-def test_text_browser_does_not_take_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Linux without a display nothing is opened."""
-    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(webbrowser, "open", lambda _: pytest.fail("opened"))
-    assert not open_system_browser("http://127.0.0.1:1/")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +40,7 @@ def test_text_browser_does_not_take_the_terminal(monkeypatch: pytest.MonkeyPatch
         pytest.param("token", "/shop/oauth2/token", id="token"),
         pytest.param("userinfo", "/shop/oauth2/userInfo", id="userinfo"),
         pytest.param("revoke", "/shop/oauth2/revoke", id="revoke"),
+        pytest.param("idpresponse", "/shop/oauth2/idpresponse", id="idpresponse"),
         pytest.param("logout", "/shop/logout", id="logout"),
         pytest.param("error", "/shop/error", id="error"),
     ],
@@ -89,4 +65,4 @@ def test_everybody_is_on_loopback() -> None:
 )
 def test_parameters_are_shown_where_they_are_new(line: JournalEntry, shown: dict[str, str]) -> None:
     """Random values are cut, and what the browser only carries on is not repeated."""
-    assert shown_parameters(line) == shown
+    assert shown_parameters(line, OnePool.new_in) == shown

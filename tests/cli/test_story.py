@@ -1,13 +1,14 @@
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from click.testing import Result
 from starlette.responses import Response
 
-from cognito_oidc import AuthorizationRequest, CognitoClient, TokenVerifier
-from cognito_oidc.cli import stage
+from cognito_oidc import AuthorizationRequest, CognitoClient, Federation, LogoutChain, TokenVerifier
+from cognito_oidc.cli import one_pool, stage, two_pools
 from cognito_oidc.emulator import (
     CognitoEmulator,
     EmulatedAppClient,
@@ -18,6 +19,7 @@ from cognito_oidc.emulator import (
     addresses,
     backchannel,
     ledger,
+    profiles,
     token_endpoint,
     tokens,
 )
@@ -27,6 +29,7 @@ from cognito_oidc.protocol import callback
 
 Run = Callable[..., Result]
 Patch = pytest.MonkeyPatch
+STORIES = pytest.mark.parametrize("story", ["two-pools", "one-pool"])
 
 
 def wrap(patch: Patch, owner: object, name: str, after: Callable[[Any], Any]) -> None:
@@ -75,8 +78,8 @@ def request_repeated(patch: Patch) -> None:
 def wrong_password(patch: Patch) -> None:
     """Ann forgot her password."""
 
-    def person(self: CognitoEmulator, username: str, password: str) -> Person:
-        return original(self, username, password + "x")
+    def person(self: CognitoEmulator, username: str, password: str, **others: Any) -> Person:  # noqa: ANN401
+        return original(self, username, password + "x", **others)
 
     original = CognitoEmulator.person
     patch.setattr(CognitoEmulator, "person", person)
@@ -105,7 +108,7 @@ def nonce_lost(patch: Patch) -> None:
 
 def every_scope(patch: Patch) -> None:
     """The access token has the scope that it should lack."""
-    patch.setattr(stage, "_SCOPES", ("openid", "email", "profile", stage.READ, stage.WRITE))
+    patch.setattr(one_pool, "_SCOPES", ("openid", "email", "profile", one_pool.READ, one_pool.WRITE))
 
 
 def email_unverified(patch: Patch) -> None:
@@ -137,8 +140,8 @@ def machine_has_a_name(patch: Patch) -> None:
 def every_client_accepted(patch: Patch) -> None:
     """The API accepts every app client."""
 
-    def verifier(self: stage.Stage, *_: object) -> TokenVerifier:
-        return TokenVerifier(self.pool, client_ids=None, http_client=self.http)
+    def verifier(self: stage.Stage, client: EmulatedAppClient, *_: object) -> TokenVerifier:
+        return TokenVerifier(self.addresses(client.pool), client_ids=None, http_client=self.http)
 
     patch.setattr(stage.Stage, "verifier", verifier)
 
@@ -180,12 +183,81 @@ def test_step_that_does_not_hold_ends_the_demo(
 ) -> None:
     """Whatever is broken is noticed by the step that is about it: what came is said, and the exit code is 1."""
     break_it(monkeypatch)
-    result = run("demo")
+    result = run("demo", "--story", "one-pool")
     failure = result.stdout[result.stdout.index("    FAILED  ") :]
     assert result.exit_code == 1
     assert f"    FAILED  {what}" in failure
     assert re.search(rf"\n        came      .*{re.escape(came)}", failure)
     assert failure.splitlines()[-1] == f"Step {step} of 14 did not hold."
+
+
+def nothing_found(patch: Patch) -> None:
+    """The check of the federation sees nothing."""
+
+    async def nothing(*_: object, **__: object) -> tuple[()]:
+        return ()
+
+    patch.setattr(two_pools, "check_federation", nothing)
+
+
+def password_stays(patch: Patch) -> None:
+    """A temporary password is as good as any."""
+
+    def confirmed(user: EmulatedUser) -> EmulatedUser:
+        user.status = "CONFIRMED"
+        return user
+
+    wrap(patch, EmulatedPool, "add_user", confirmed)
+
+
+def nothing_mapped(patch: Patch) -> None:
+    """The provider's claims are not mapped to attributes."""
+    patch.setattr(profiles, "_mapped_values", lambda *_: {})
+
+
+def every_issuer_accepted(patch: Patch) -> None:
+    """The API takes the tokens of whoever issued them to the company's applications."""
+
+    def verifier(self: stage.Stage, client: EmulatedAppClient, *_: object) -> TokenVerifier:
+        pool = self.addresses(self.aws.pools[two_pools.UPSTREAM_ID])
+        return TokenVerifier(pool, client_ids=None, http_client=self.http)
+
+    patch.setattr(stage.Stage, "verifier", verifier)
+
+
+def chain_is_short(patch: Patch) -> None:
+    """The chain ends at the first pool."""
+
+    def short(chain: LogoutChain) -> LogoutChain:
+        return replace(chain, url=chain.url.partition("%2Fcorp%2Flogout")[0] + "%2Fgoodbye")
+
+    wrap(patch, Federation, "logout_chain", short)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "step", "what"),
+    [
+        pytest.param(wrong_issuer, 1, "oidc_issuer is what Corp's tokens say", id="issuer"),
+        pytest.param(nothing_found, 2, "one problem: ", id="check"),
+        pytest.param(password_stays, 4, "Corp says of Ann: CONFIRMED", id="password"),
+        pytest.param(wrong_password, 4, "the step ends well", id="wrong-password"),
+        pytest.param(nonce_lost, 4, "then it fetched Corp's tokens", id="nonce"),
+        pytest.param(nothing_mapped, 5, "email: ", id="mapping"),
+        pytest.param(every_issuer_accepted, 6, "the step ends well", id="foreign"),
+        pytest.param(session_survives, 9, "refused: the shop, after the chain", id="session"),
+        pytest.param(chain_is_short, 9, "the step ends well", id="chain"),
+    ],
+)
+def test_step_of_two_pools_that_does_not_hold_ends_the_demo(
+    run: Run, monkeypatch: Patch, break_it: Callable[[Patch], None], *, step: int, what: str
+) -> None:
+    """The same of the two pools."""
+    break_it(monkeypatch)
+    result = run("demo")
+    failure = result.stdout[result.stdout.index("    FAILED  ") :]
+    assert result.exit_code == 1
+    assert f"    FAILED  {what}" in failure
+    assert failure.splitlines()[-1] == f"Step {step} of 9 did not hold."
 
 
 @pytest.fixture
@@ -202,7 +274,7 @@ def issued(monkeypatch: Patch) -> set[str]:
         return client
 
     def keep_password(user: EmulatedUser) -> EmulatedUser:
-        secrets.add(user.password)
+        secrets.add(user.password or "")
         return user
 
     def keep_request(request: AuthorizationRequest) -> AuthorizationRequest:
@@ -226,9 +298,10 @@ def parts_of(secrets: set[str]) -> Iterator[str]:
         yield from secret.split(".")[1:]
 
 
-def test_output_holds_no_secret(run: Run, issued: set[str]) -> None:
+@STORIES
+def test_output_holds_no_secret(run: Run, issued: set[str], story: str) -> None:
     """No token, code, secret, password, verifier, session, state or nonce is shown, nor a part of a token."""
-    output = run("demo").stdout
+    output = run("demo", "--story", story).stdout
     assert len(issued) > 25
     assert [part for part in parts_of(issued) if part in output] == []
 
@@ -239,14 +312,14 @@ def test_failure_shows_no_secret(
 ) -> None:
     """Nor when a step fails, where expected and actual values are shown."""
     break_it(monkeypatch)
-    output = run("demo").stdout
+    output = run("demo", "--story", "one-pool").stdout
     assert "FAILED" in output
     assert [part for part in parts_of(issued) if part in output] == []
 
 
 def test_password_is_shown_to_who_needs_it(run: Run, issued: set[str]) -> None:
     """A real person is told the password, and the address with its state and nonce; nothing else."""
-    output = run("demo", "--browser", "--timeout", "1").stdout
+    output = run("demo", "--story", "one-pool", "--browser", "--timeout", "1").stdout
     shown = {secret for secret in issued if secret in output}
     password = re.search(r"with the password (\w+)\n", output)
     address = re.search(r"&state=([^&]+)&nonce=([^&]+)&", output)
@@ -255,7 +328,8 @@ def test_password_is_shown_to_who_needs_it(run: Run, issued: set[str]) -> None:
     assert shown == {password[1], address[1], address[2]}
 
 
-def test_every_request_is_shown(run: Run, monkeypatch: Patch) -> None:
+@STORIES
+def test_every_request_is_shown(run: Run, monkeypatch: Patch, story: str) -> None:
     """What the pool received is what is told: as many lines as the journal has entries."""
     entries: list[JournalEntry] = []
 
@@ -265,6 +339,6 @@ def test_every_request_is_shown(run: Run, monkeypatch: Patch) -> None:
 
     original = Controls.record
     monkeypatch.setattr(Controls, "record", keep)
-    output = run("demo").stdout
+    output = run("demo", "--story", story).stdout
     lines = re.findall(r"^    > (GET|POST) .*  \[(\d{3})\]$", output, re.MULTILINE)
     assert lines == [(entry.method, str(entry.status)) for entry in entries]

@@ -105,13 +105,31 @@ class Console:
         click.secho(f"{_INDENT}> {method} {address}  [{status}]", fg="cyan")
         self.rows(parameters)
 
-    def rows(self, values: Mapping[str, str], *, notes: Mapping[str, str] | None = None) -> None:
-        """Show names and values below each other, cut where the line ends, each with its note."""
+    def rows(self, values: Mapping[str, str], *, notes: Mapping[str, str] | None = None, whole: bool = False) -> None:
+        """Show names and values below each other, each with its note.
+
+        Args:
+            values: The values by name.
+            notes: Notes by name.
+            whole: Whether a long value gets lines of its own. Otherwise it is cut where the line ends.
+        """
         width = max(map(len, values), default=0)
         for name, value in values.items():
             note = (notes or {}).get(name)
-            line = f"{_INDENT}  {name:{width}}  " + (f"{value:{_NOTE_COLUMN}}{note}" if note else value)
-            click.echo(line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "...")
+            start = f"{_INDENT}  {name:{width}}  "
+            line = start + (f"{value:{_NOTE_COLUMN}}{note}" if note else value)
+            if len(line) <= _WIDTH:
+                click.echo(line)
+            elif whole:
+                indent = _INDENT * 2
+                click.echo(f"{_INDENT}  {name}")
+                click.echo(
+                    textwrap.fill(
+                        value, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+                    )
+                )
+            else:
+                click.echo(line[: _WIDTH - 3] + "...")
 
     def check(self, what: str, came: object, *, expected: object) -> None:
         """Say that something holds: what came is what was expected.

@@ -1,16 +1,19 @@
-"""`cognito-oidc demo`: one sign-in at a local Cognito, from the first address to the logout.
+"""`cognito-oidc demo`: sign-ins at a local Cognito, from the first address to the logout.
 
-Decides the command's options and how it ends. What happens and what is checked is told by `story`.
+Decides the command's options and how it ends. What happens and what is checked is told by the stories.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from cognito_oidc.cli.console import Console, MisconfiguredError
+
+if TYPE_CHECKING:
+    from cognito_oidc.cli.story import StoryName
 
 _NEEDED: Final = ("jinja2", "starlette", "uvicorn")  # the extra `emulator`
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
@@ -18,6 +21,13 @@ _PATIENCE: Final = 300  # seconds; Cognito's own login pages give up after five 
 
 
 @click.command()
+@click.option(
+    "--story",
+    type=click.Choice(["two-pools", "one-pool"]),
+    default="two-pools",
+    show_default=True,
+    help="Which story is told.",
+)
 @click.option("--browser", is_flag=True, help="Let a real person sign in, in the system's browser.")
 @click.option(
     "--timeout",
@@ -36,18 +46,23 @@ _PATIENCE: Final = 300  # seconds; Cognito's own login pages give up after five 
     help="Where the local Cognito listens, on 127.0.0.1.",
 )
 @click.pass_context
-def demo(ctx: click.Context, *, browser: bool, timeout: int, port: int) -> None:
+def demo(ctx: click.Context, *, story: StoryName, browser: bool, timeout: int, port: int) -> None:
     """Sign a person in at a local Cognito, and show every step.
 
-    Starts a user pool on this machine, then runs the whole of OpenID Connect against it over real HTTP: the login with
-    PKCE, tokens verified and refreshed, keys rotated, forged and foreign tokens refused, a machine token, revocation
-    and logout. Each step shows what was sent, with secrets masked, and what was checked. Needs no AWS account and no
-    network.
+    Starts a local Cognito on this machine and tells a story against it over real HTTP. Each step shows what was sent,
+    with secrets masked, and what was checked. Needs no AWS account and no network.
+
+    two-pools: one user pool signs people in through another one, its OpenID provider. The plan of both and its check,
+    the login with a forced change of password, the tokens with mapped attributes, and the logout of both.
+
+    one-pool: the code flow in depth. PKCE, tokens verified and refreshed, keys rotated, forged and foreign tokens
+    refused, a machine token, revocation and logout.
 
     \b
     Examples:
-      cognito-oidc demo              a simulated person fills in the login page
-      cognito-oidc demo --browser    you do, in a browser on this machine
+      cognito-oidc demo                    a simulated person does the login
+      cognito-oidc demo --browser          you do, in a browser on this machine
+      cognito-oidc demo --story one-pool
 
     \b
     Exit codes:
@@ -65,7 +80,7 @@ def demo(ctx: click.Context, *, browser: bool, timeout: int, port: int) -> None:
     from cognito_oidc.cli.story import tell
 
     try:
-        good = asyncio.run(tell(Console(), patience=timeout if browser else None, port=port))
+        good = asyncio.run(tell(Console(), story, patience=timeout if browser else None, port=port))
     except KeyboardInterrupt:
         click.echo("\nInterrupted.", err=True)
         ctx.exit(_INTERRUPTED)
