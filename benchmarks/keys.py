@@ -74,7 +74,7 @@ class Counts:
 
 
 QUICK: Final = Counts(
-    stampede=20, flood=10, flood_seconds=0.3, calls=5, calls_seconds=0.3, known=5, tokens=50, patience=1.0
+    stampede=20, flood=10, flood_seconds=0.3, calls=5, calls_seconds=0.3, known=5, tokens=50, patience=0.3
 )
 
 

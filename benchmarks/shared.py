@@ -169,14 +169,16 @@ def interleave(cases: Sequence[Case], *, rounds: int, per_case: float) -> dict[s
     Args:
         cases: What to time.
         rounds: How many rounds.
-        per_case: Seconds that a case should take of each round.
+        per_case: Seconds that a case should take of each round; 0 for once a round.
     """
-    counts = {}
+    counts = dict.fromkeys((case.name for case in cases), 1)
     for case in cases:
-        case.seconds_for(3)
-        once = min(case.seconds_for(5) / 5 for _ in range(3))
-        counts[case.name] = max(1, round(per_case / once))
-        case.seconds_for(counts[case.name])
+        case.seconds_for(1)
+        if per_case:
+            case.seconds_for(3)
+            once = min(case.seconds_for(5) / 5 for _ in range(3))
+            counts[case.name] = max(1, round(per_case / once))
+            case.seconds_for(counts[case.name])
     gc.collect()
     gc.freeze()  # what was imported is not searched again and again; the collector itself stays on, as in a server
     seconds: dict[str, list[float]] = {case.name: [] for case in cases}
