@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Type
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from cognito_oidc.emulator import Behaviour, CognitoEmulator
+from cognito_oidc.emulator import Behaviour, CognitoEmulator, PasswordPolicy
 from cognito_oidc.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -109,8 +109,16 @@ class _AppClient(_Table):
     write_attributes: list[str] = []
 
 
+class _PasswordPolicy(_Table):
+    minimum_length: Annotated[int, Field(ge=6, le=99)] = 8
+    uppercase: bool = True
+    lowercase: bool = True
+    numbers: bool = True
+    symbols: bool = True
+
+
 class _Pool(_Table):
-    apart = frozenset({"clients", "groups", "providers", "resource_servers", "users"})
+    apart = frozenset({"clients", "groups", "password_policy", "providers", "resource_servers", "users"})
 
     pool_id: str
     domain: str | None = None
@@ -118,6 +126,8 @@ class _Pool(_Table):
     issuer_type: Literal["original", "updated"] = "original"
     required_attributes: list[str] = []
     immutable_attributes: list[str] = []
+    self_sign_up: bool = True
+    password_policy: _PasswordPolicy | None = None
     groups: list[_Group] = []
     resource_servers: list[_ResourceServer] = []
     users: list[_User] = []
@@ -131,6 +141,7 @@ _Switches: Final = create_model("_Switches", __base__=_Table, **_FIELDS)
 
 
 class _File(_Table):
+    strict: bool = False
     pools: Annotated[list[_Pool], Field(min_length=1)]
     behaviour: _Switches = _Switches()
 
@@ -180,11 +191,12 @@ class PoolFile:
         Raises:
             ConfigurationError: Cognito would refuse something; the line names its place in the file.
         """
-        aws = CognitoEmulator(behaviour=Behaviour(**self._file.behaviour.given()))
+        aws = CognitoEmulator(behaviour=Behaviour(**self._file.behaviour.given()), strict=self._file.strict)
         made: list[tuple[str, _Pool, EmulatedPool]] = []
         for place, table in _placed("pools", self._file.pools):
             with self._at(place):
-                made.append((place, table, aws.add_pool(**table.given())))
+                policy = PasswordPolicy(**table.password_policy.given()) if table.password_policy else None
+                made.append((place, table, aws.add_pool(**table.given(), password_policy=policy)))
         # What is named must be there before: providers before the app clients that have them.
         for place, table, pool in made:
             for at, group in _placed(f"{place}.groups", table.groups):

@@ -103,13 +103,16 @@ async def _successor(
     arrived: Callable[[CognitoEmulator, JournalEntry], None],
 ) -> CognitoEmulator | None:
     """Wait for a change of the file, and return what is served then, or None at the end."""
-    last: JournalEntry | None = None
+    shown: list[JournalEntry] = []
     while not until.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(until.wait(), _POLL)
-        for entry in _since(last, aws.journal):
-            arrived(aws, entry)
-            last = entry
+        journal = aws.journal
+        known = {id(entry) for entry in shown}  # by identity: what arrived earlier may have been answered later
+        for entry in journal:
+            if id(entry) not in known:
+                arrived(aws, entry)
+        shown = journal
         if not file.has_changed():
             continue
         try:
@@ -121,11 +124,3 @@ async def _successor(
             new.pools[pool_id].keys = aws.pools[pool_id].keys
         return new
     return None
-
-
-def _since(last: JournalEntry | None, journal: list[JournalEntry]) -> list[JournalEntry]:
-    """Return the entries after one, which may have left the journal."""
-    for position in range(len(journal) - 1, -1, -1):
-        if journal[position] is last:
-            return journal[position + 1 :]
-    return journal
