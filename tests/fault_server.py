@@ -44,10 +44,15 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str | None = JSON
     fault: Literal["", "reset", "close", "stall", "stall_body", "truncate", "drip", "drip_body"] = ""
-    pause: float = 0.05
+    pause: float = 0.02
     delay: float = 0.0
     chunked: bool = False
     close: bool = False
+
+    @property
+    def hangs(self) -> bool:
+        """Whether only a limit of time ends it."""
+        return self.fault in {"stall", "stall_body", "drip", "drip_body"}
 
     def head(self) -> bytes:
         """Return status line and headers."""

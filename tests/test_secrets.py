@@ -169,7 +169,7 @@ async def test_nothing_is_seen_of_any_exchange(
     canaries: Canaries, monkeypatch: pytest.MonkeyPatch, library: str | None
 ) -> None:
     """Every call against every hostile answer, with every log at DEBUG."""
-    short = _transport.Limits(connect=0.1, read=0.04, total=0.08, body=4096, attempts=2)
+    short = _transport.Limits(total=0.08, body=4096, attempts=2)
     monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, short))
     http = None if library is None else importlib.import_module(library).AsyncClient()
     with FaultServer() as server:

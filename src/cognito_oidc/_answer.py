@@ -27,9 +27,20 @@ class ForeignHeaders(Protocol):
 class ForeignResponse(Protocol):
     """The part of `httpx.Response` that is used."""
 
-    status_code: int
-    headers: ForeignHeaders
-    is_stream_consumed: bool
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        ...
+
+    @property
+    def headers(self) -> ForeignHeaders:
+        """The headers."""
+        ...
+
+    @property
+    def is_stream_consumed(self) -> bool:
+        """Whether the body was read already."""
+        ...
 
     @property
     def content(self) -> bytes:

@@ -350,7 +350,9 @@ class _Exchange:
         """
         limits, request = self.limits, self.request
         self.response = None
-        timeout = {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": limits.connect}
+        # Rather the library gives up connecting, and cleans up after itself, than we cancel it at the deadline.
+        connect = min(limits.connect, 0.9 * max(0.0, self._deadline - time.monotonic()))
+        timeout = {"connect": connect, "read": limits.read, "write": limits.read, "pool": connect}
         extensions: dict[str, object] = {"timeout": timeout}
         if not request.repeatable:
             extensions["trace"] = functools.partial(trace, self)
