@@ -58,11 +58,12 @@ surface: $(DEV) ## renew tests/fixtures/public_surface.txt, after looking at wha
 lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 	$(BIN)/python scripts/lock.py
 
-benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/benchmarks.md; five minutes of a quiet machine
+benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/benchmarks.md; ten minutes of a quiet machine
 	$(BENCH)/bin/python -m benchmarks.verify --publish
 	$(BENCH)/bin/python -m benchmarks.cold --publish
 	$(BENCH)/bin/python -m benchmarks.fairness --publish
 	$(BENCH)/bin/python -m benchmarks.keys --publish
+	$(BENCH)/bin/python -m benchmarks.token_endpoint --publish
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist docs/_build

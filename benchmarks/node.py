@@ -15,16 +15,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from benchmarks.shared import Json
 
 VERSIONS: Final = {"aws-jwt-verify": "5.2.1", "jose": "6.2.18"}
+CLIENTS: Final = {"oauth4webapi": "3.8.8", "openid-client": "6.9.0"}
 RAW: Final = "Node.js's own crypto"
 
 
 @contextlib.contextmanager
-def libraries() -> Iterator[Path | None]:
+def libraries(versions: Mapping[str, str] = VERSIONS) -> Iterator[Path | None]:
     """Give a folder with the libraries of npm, or None where node or npm is missing or npm fails."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
@@ -32,7 +33,7 @@ def libraries() -> Iterator[Path | None]:
         yield None
         return
     with TemporaryDirectory(prefix="benchmarks-") as folder:
-        wanted = [f"{name}@{version}" for name, version in VERSIONS.items()]
+        wanted = [f"{name}@{version}" for name, version in versions.items()]
         install = [npm, "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--silent", *wanted]
         (Path(folder) / "package.json").write_text('{"private": true, "type": "module"}', encoding="utf-8")
         done = subprocess.run(install, cwd=folder, check=False, capture_output=True, text=True)
@@ -40,7 +41,8 @@ def libraries() -> Iterator[Path | None]:
             print(f"Node.js: left out, npm says {done.stderr.strip()[-200:]!r}")
             yield None
             return
-        shutil.copy(Path(__file__).with_name("peers.mjs"), folder)
+        for script in Path(__file__).parent.glob("*.mjs"):
+            shutil.copy(script, folder)
         yield Path(folder)
 
 
@@ -52,16 +54,17 @@ def version() -> str:
 class Node:
     """One process of Node.js that answers questions, several at a time."""
 
-    def __init__(self, folder: Path, *, authority: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, script: str = "peers.mjs", authority: Path | None = None) -> None:
         """Start it.
 
         Args:
             folder: What `libraries` gave.
+            script: What runs in it.
             authority: A certificate to trust.
         """
         environment = {**os.environ, **({"NODE_EXTRA_CA_CERTS": str(authority)} if authority else {})}
         self._process = subprocess.Popen(
-            ["node", "--expose-gc", "peers.mjs"],
+            ["node", "--expose-gc", script],
             cwd=folder,
             env=environment,
             stdin=subprocess.PIPE,

@@ -72,9 +72,7 @@ async def _serve() -> None:
     for grant, document in given.items():
         body = json.dumps(document)
         answers[grant.encode()] = (_HEAD.format(length=len(body)) + body).encode()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(answers), "127.0.0.1", 0, backlog=1024
-    )
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(answers), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
