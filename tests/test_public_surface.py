@@ -3,7 +3,6 @@
 import importlib
 import subprocess
 import sys
-from time import perf_counter
 
 import pytest
 
@@ -57,14 +56,9 @@ def test_import_loads_nothing_heavy() -> None:
     assert set(loaded.split()) & HEAVY == set()
 
 
-def test_import_takes_at_most_15_milliseconds() -> None:
-    """`import cognito_oidc` adds at most 15 ms to Python's own start; the best of nine, since machines are busy."""
-
-    def duration(code: str) -> float:
-        start = perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True)
-        return perf_counter() - start
-
-    rounds = [(duration("pass"), duration("import cognito_oidc")) for _ in range(9)]
-    bare, ours = (min(column) for column in zip(*rounds, strict=True))
-    assert ours - bare < 0.015
+def test_import_loads_the_door_alone() -> None:
+    """Beside `typing`, `import cognito_oidc` loads one module, so that it costs what `typing` costs (benchmarks/)."""
+    loaded = run_python(
+        "import sys, typing; before = set(sys.modules); import cognito_oidc; print(*set(sys.modules) - before)"
+    )
+    assert loaded.split() == ["cognito_oidc"]

@@ -7,7 +7,6 @@ protocol's.
 from __future__ import annotations
 
 import hmac
-import inspect
 import secrets as random_source
 import time
 from collections import OrderedDict
@@ -16,21 +15,19 @@ from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
 
-from pydantic import SecretStr
-
+from cognito_oidc._app_client_credentials import AppClientCredentials, secrets_of
 from cognito_oidc._shield import run_shielded
 from cognito_oidc._transport import Transport
 from cognito_oidc.errors import (
     CognitoOidcError,
     ConfigurationError,
     InvalidClaimError,
-    InvalidClientError,
     ProtocolError,
     shown,
 )
 from cognito_oidc.protocol import authorization
 from cognito_oidc.protocol.callback import parse_callback, peek_state
-from cognito_oidc.protocol.client_authentication import check_client_id, client_authentication
+from cognito_oidc.protocol.client_authentication import check_client_id
 from cognito_oidc.protocol.logout import logout_and_login_url, logout_url
 from cognito_oidc.protocol.metadata import ProviderMetadata, discovery_request, parse_provider_metadata
 from cognito_oidc.protocol.provider import UserPool
@@ -49,11 +46,12 @@ from cognito_oidc.protocol.userinfo import parse_userinfo_response, userinfo_req
 from cognito_oidc.verifier import TokenVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     import httpx
 
+    from cognito_oidc._app_client_credentials import ClientSecret
     from cognito_oidc._transport import AsyncHttpClient
     from cognito_oidc.protocol.authorization import AuthorizationRequest
     from cognito_oidc.protocol.callback import Callback
@@ -63,8 +61,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.protocol.wire import HttpRequest
 
-    SecretText = str | SecretStr
-    ClientSecret = SecretText | Callable[[], SecretText | Awaitable[SecretText]]
 
 T = TypeVar("T")
 
@@ -138,13 +134,7 @@ class CognitoClient:
             raise ConfigurationError(msg)
         self._pool = pool
         self._client_id = check_client_id(client_id)
-        self._secret = client_secret
-        self._method = token_endpoint_auth_method
-        if client_secret is None or isinstance(client_secret, str | SecretStr):
-            client_authentication(client_id, _plain(client_secret), token_endpoint_auth_method)
-        elif not callable(client_secret):
-            msg = f"client_secret: expected a text, a SecretStr or a callable, got {type(client_secret).__name__}."
-            raise ConfigurationError(msg)
+        self._credentials = AppClientCredentials(client_id, client_secret, token_endpoint_auth_method)
         self._redirect_uri = redirect_uri
         if redirect_uri is not None:
             authorization.check_redirect_uri(redirect_uri, what="redirect_uri")
@@ -439,10 +429,10 @@ class CognitoClient:
                 await self._transport.send(request),
                 received_at=self._clock(),
                 requested_token_type=requested_token_type,
-                secrets=_secrets_of(who, *filter(None, (subject_token, actor_token))),
+                secrets=secrets_of(who, *filter(None, (subject_token, actor_token))),
             )
 
-        return await self._authenticated(attempt)
+        return await self._credentials.authenticated(attempt)
 
     @overload
     async def userinfo(self, tokens: TokenSet, *, expected_sub: str | None = ...) -> UserInfo: ...
@@ -502,9 +492,9 @@ class CognitoClient:
         async def attempt(who: ClientAuthentication) -> None:
             request = revocation_request(token, revocation_endpoint=endpoint, authentication=who)
             response = await self._transport.send(request)
-            parse_revocation_response(response, secrets=_secrets_of(who, token))
+            parse_revocation_response(response, secrets=secrets_of(who, token))
 
-        await self._authenticated(attempt)
+        await self._credentials.authenticated(attempt)
 
     def logout_url(self, logout_uri: str | None = None, *, request: AuthorizationRequest | None = None) -> str:
         """Return the URL that ends Cognito's session of the browser it is sent to.
@@ -548,31 +538,10 @@ class CognitoClient:
         async def attempt(who: ClientAuthentication) -> TokenSet:
             response = await self._transport.send(build(who))
             return parse_token_response(
-                response, received_at=self._clock(), grant=grant, secrets=_secrets_of(who, *secrets)
+                response, received_at=self._clock(), grant=grant, secrets=secrets_of(who, *secrets)
             )
 
-        return await self._authenticated(attempt)
-
-    async def _authenticated(self, attempt: Callable[[ClientAuthentication], Awaitable[T]]) -> T:
-        """Run an exchange; once more with a secret read anew where Cognito did not accept the one a callable gave."""
-        who = await self._authentication()
-        try:
-            return await attempt(who)
-        except InvalidClientError:
-            again = await self._authentication() if callable(self._secret) else who
-            if again == who:
-                raise
-            return await attempt(again)
-
-    async def _authentication(self) -> ClientAuthentication:
-        secret = self._secret
-        if callable(secret):
-            given = secret()
-            secret = await given if inspect.isawaitable(given) else given
-            if secret is None:
-                msg = "client_secret: the callable returned None: leave client_secret out for a public client."
-                raise ConfigurationError(msg)
-        return client_authentication(self._client_id, _plain(secret), self._method)
+        return await self._credentials.authenticated(attempt)
 
     async def _load_keys(self) -> None:
         """Fetch keys where there are none, before anything is used up that the answer could not be verified for."""
@@ -594,15 +563,6 @@ class CognitoClient:
         return replace(tokens, claims=claims)
 
 
-def _plain(secret: SecretText | None) -> str | None:
-    if secret is None or isinstance(secret, str):
-        return secret
-    if isinstance(secret, SecretStr):
-        return secret.get_secret_value()
-    msg = f"client_secret: expected a text or a SecretStr, got {type(secret).__name__}."
-    raise ConfigurationError(msg)
-
-
 def _check_tokens(tokens: TokenSet | str) -> None:
     if not isinstance(tokens, TokenSet | str):
         msg = f"Expected the TokenSet that was returned, or a token as text; got {shown(tokens)}."
@@ -616,10 +576,6 @@ def _refresh_token_of(tokens: TokenSet | str) -> str:
         msg = "These tokens have no refresh token: only the authorization code flow returns one."
         raise ConfigurationError(msg)
     return token
-
-
-def _secrets_of(who: ClientAuthentication, *others: str) -> tuple[str, ...]:
-    return (*others, who.client_secret) if who.client_secret is not None else others
 
 
 def _check_same_person(old: IdTokenClaims | None, new: IdTokenClaims | None) -> None:

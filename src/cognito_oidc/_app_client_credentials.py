@@ -1,0 +1,81 @@
+"""Who the app client is, and the secret it proves that with: a text, or whatever a callable returns today.
+
+Decides when a secret is read, and read again: an app client can have two live secrets while they are being replaced.
+Decides nothing about how a secret is sent; that is `protocol.client_authentication`'s.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import SecretStr
+
+from cognito_oidc.errors import ConfigurationError, InvalidClientError
+from cognito_oidc.protocol.client_authentication import client_authentication
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod
+
+    SecretText = str | SecretStr
+    ClientSecret = SecretText | Callable[[], SecretText | Awaitable[SecretText]]
+
+T = TypeVar("T")
+
+
+class AppClientCredentials:
+    """The id of an app client, its secret or where it comes from, and how it authenticates."""
+
+    def __init__(
+        self, client_id: str, client_secret: ClientSecret | None, method: TokenEndpointAuthMethod | None
+    ) -> None:
+        """Check what can be checked before a callable is asked.
+
+        Raises:
+            ConfigurationError: Id, secret and method do not go together.
+        """
+        self._client_id = client_id
+        self._secret = client_secret
+        self._method = method
+        if client_secret is None or isinstance(client_secret, str | SecretStr):
+            client_authentication(client_id, _plain(client_secret), method)
+        elif not callable(client_secret):
+            msg = f"client_secret: expected a text, a SecretStr or a callable, got {type(client_secret).__name__}."
+            raise ConfigurationError(msg)
+
+    async def authenticated(self, attempt: Callable[[ClientAuthentication], Awaitable[T]]) -> T:
+        """Run an exchange; once more with a secret read anew where Cognito did not accept the one a callable gave."""
+        who = await self._read()
+        try:
+            return await attempt(who)
+        except InvalidClientError:
+            again = await self._read() if callable(self._secret) else who
+            if again == who:
+                raise
+            return await attempt(again)
+
+    async def _read(self) -> ClientAuthentication:
+        secret = self._secret
+        if callable(secret):
+            given = secret()
+            secret = await given if inspect.isawaitable(given) else given
+            if secret is None:
+                msg = "client_secret: the callable returned None: leave client_secret out for a public client."
+                raise ConfigurationError(msg)
+        return client_authentication(self._client_id, _plain(secret), self._method)
+
+
+def secrets_of(who: ClientAuthentication, *others: str) -> tuple[str, ...]:
+    """Return what an exchange sends and no error may repeat."""
+    return (*others, who.client_secret) if who.client_secret is not None else others
+
+
+def _plain(secret: SecretText | None) -> str | None:
+    if secret is None or isinstance(secret, str):
+        return secret
+    if isinstance(secret, SecretStr):
+        return secret.get_secret_value()
+    msg = f"client_secret: expected a text or a SecretStr, got {type(secret).__name__}."
+    raise ConfigurationError(msg)
