@@ -12,10 +12,10 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test npm ring1 lint format types layers docs check surface lock clean
+.PHONY: help demo test npm screenshots ring1 lint format types layers docs check surface lock benchmarks clean
 
 help: ## say what there is
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
 
 demo: $(RUN) ## sign a simulated person in at a local Cognito, step by step
 	$(BIN)/cognito-oidc demo
@@ -28,6 +28,9 @@ test: $(DEV) ## run the tests, with branch coverage; protocol/ must be covered i
 
 npm: $(DEV) ## install what npm has to judge us with (tests/interop) into .cache/npm; without it the tests do it
 	$(BIN)/python -m tests.interop.npm_packages
+
+screenshots: $(DEV) ## renew docs/images/*.png, pictures of the emulator's pages, by a headless Chromium
+	COGNITO_OIDC_SCREENSHOTS=docs/images CI=true $(BIN)/python -m pytest tests/interop/test_browser.py
 
 ring1: $(DEV) ## each file of protocol/ covered in full by its own tests alone
 	$(BIN)/python scripts/ring1.py

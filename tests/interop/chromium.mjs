@@ -34,7 +34,9 @@ const orders = {
   type: ({ text }) => page.keyboard.type(text),
   tab: () => page.keyboard.press('Tab'),
   press: ({ name }) => Promise.all([page.waitForEvent('load'), pressed(name)]).then(() => null),
-  heading: () => page.getByRole('heading', { level: 1 }).innerText(),
+  click: ({ name }) => page.getByRole('button', { name, exact: true }).click(),
+  see: ({ text }) => page.getByText(text, { exact: true }).waitFor(),
+  wait: ({ heading }) => page.getByRole('heading', { name: heading, exact: true, level: 1 }).waitFor(),
   look: async () => ({ url: page.url(), text: await page.locator('body').innerText() }),
   dark: ({ on }) => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),
   size: ({ width, height }) => page.setViewportSize({ width, height }),
@@ -45,7 +47,7 @@ const orders = {
     const found = violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes.map((node) => node.html) }));
     return { violations: found, passes: passes.length };
   },
-  shoot: ({ path }) => page.screenshot({ path, fullPage: true, animations: 'disabled' }),
+  shoot: ({ path, scale }) => page.screenshot({ path, scale, fullPage: true, animations: 'disabled' }).then(() => null),
   problems: () => problems.splice(0),
 };
 
@@ -55,7 +57,7 @@ for (let order = await hear(); order.do !== 'end'; order = await hear()) {
     say({ value: (await orders[order.do](order)) ?? null });
   } catch (error) {
     const text = await page.locator('body').innerText().catch(() => '');
-    say({ error: `${order.do}: ${error.message}, at ${page.url()}: ${text}` });
+    say({ error: `${order.do}: ${error.message}, at ${page.url()}: ${text} ${problems}` });
   }
 }
 await context.close();

@@ -78,8 +78,7 @@ class Chromium:
             then: The heading of that page.
         """
         self.order("press", name=name)
-        heading = self.order("heading")
-        assert heading == then, f"{name!r} led to {heading!r}, at {self.url}: {self.text}"
+        self.order("wait", heading=then)
 
     @property
     def url(self) -> str:
@@ -112,7 +111,9 @@ class Chromium:
         if folder:
             for size in _SIZES:
                 self._resize(size)
-                self.order("shoot", path=str(Path(folder).absolute() / f"{name}-{size}.png"))
+                scale = "css" if size == "desktop" else "device"  # a phone has twice the pixels
+                self.order("shoot", path=str(Path(folder).absolute() / f"{name}-{size}.png"), scale=scale)
+            self._resize("desktop")
 
     def _resize(self, size: str) -> None:
         width, height = _SIZES[size]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 import anyio
 import httpx
@@ -12,12 +14,11 @@ from anyio.from_thread import start_blocking_portal
 
 from cognito_oidc import CognitoClient, Federation
 from cognito_oidc.emulator import CognitoEmulator
-from tests.interop import chromium, shop
+from tests.interop import chromium, npm_packages, shop
 from tests.interop.support import cannot_be_had
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from cognito_oidc import AuthorizationRequest, TokenSet
     from cognito_oidc.emulator import EmulatedPool
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("npm")
 
+HERE: Final = Path(__file__).parent
 TEMPORARY: Final = "Temporary-horse-1"
 PASSWORD: Final = "Correct-horse-9"
 BACK: Final = "Back in the shop"
@@ -138,17 +140,17 @@ def test_a_person_goes_through_both_pools(browser: Chromium, pair: Pair) -> None
     request = pair.client.authorization_request()
     browser.open(request.url)
     assert pair.is_at_app(browser.url)
-    look(browser, "login-downstream")
+    look(browser, picture="login-downstream")
     browser.press("Continue with Corp", then="Sign in")
     assert pair.is_at_corp(browser.url)
-    look(browser, "login-upstream")
+    look(browser, picture="login-upstream")
     browser.fill({"Username": "ann", "Password": "wrong horse"})
     browser.press("Sign in", then="Sign in")
     assert "Incorrect username or password." in browser.text
-    look(browser, "login-refused")
+    look(browser)
     browser.fill({"Username": "ann", "Password": TEMPORARY})
     browser.press("Sign in", then="Change your password")
-    look(browser, "change-password")
+    look(browser, picture="change-password")
     browser.fill({"New password": PASSWORD, "New password again": "Correct-hose-9"})
     browser.press("Change password", then="Change your password")
     assert "The passwords differ." in browser.text
@@ -190,25 +192,25 @@ def test_accounts(browser: Chromium, pair: Pair) -> None:
     person = {"Username": "bob", "E-mail address": "bob@shop.example", "Password": PASSWORD}
     browser.open(pair.client.authorization_request().url)
     browser.press("Sign up", then="Sign up")
-    look(browser, "sign-up")
+    look(browser)
     browser.fill(person)
     browser.press("Sign up", then="Confirm your account")
     browser.press("Send a new code", then="Confirm your account")
-    look(browser, "confirm")
+    look(browser)
     browser.fill({"Code": pair.app.last_code("bob")})
     browser.press("Confirm", then=BACK)
     assert pair.app.users["bob"].status == "CONFIRMED"
 
     browser.open(pair.client.authorization_request(prompt="select_account").url)
-    look(browser, "session")
+    look(browser)
     browser.press("Continue as bob", then=BACK)
 
     browser.open(pair.client.authorization_request(prompt="login").url)
     browser.press("Forgot your password?", then="Reset your password")
-    look(browser, "forgot-password")
+    look(browser)
     browser.fill({"Username": "bob"})
     browser.press("Send code", then="Reset your password")
-    look(browser, "reset-password")
+    look(browser)
     changed = "Another-horse-7"
     browser.fill({"Code": pair.app.last_code("bob"), "New password": changed, "New password again": changed})
     browser.press("Change password", then="Sign in")
@@ -222,7 +224,7 @@ def test_accounts(browser: Chromium, pair: Pair) -> None:
 
     browser.open(request.url.replace("callback", "elsewhere"))
     assert "redirect_mismatch" in browser.text
-    look(browser, "error")
+    look(browser)
 
 
 def test_the_inspection_finds_what_is_wrong(browser: Chromium) -> None:
@@ -239,8 +241,38 @@ def test_the_inspection_finds_what_is_wrong(browser: Chromium) -> None:
                 browser.inspect()
 
 
-def look(browser: Chromium, name: str) -> None:
-    """Inspect a page and take its picture, which is another thing where scripts are off."""
+def test_oidc_client_ts_logs_in_from_a_page(browser: Chromium) -> None:
+    """oidc-client-ts in a page of another origin, as AWS's quick start for browsers has it: CORS, tokens, userInfo.
+
+    Its logout is Cognito's own form, which the quick start builds by hand, since it is not OpenID Connect's.
+    """
+    aws = CognitoEmulator()
+    pool = aws.add_pool("eu-west-1_Pages0001", domain="pages")
+    pool.add_user("ann", password=PASSWORD, email="ann@pages.example")
+    library = npm_packages.FOLDER / "node_modules/oidc-client-ts/dist/browser/oidc-client-ts.min.js"
+    files = {"oidc-client-ts.js": library.read_text("utf-8"), "": (HERE / "page.html").read_text("utf-8")}
+    with start_blocking_portal() as portal, shop.served(files) as home:
+        page = pool.add_client("page", redirect_uris=[f"{home}/callback"], logout_uris=[f"{home}/bye"])
+        with portal.wrap_async_context_manager(aws.serve()) as server:
+            parameters = {"authority": f"{server.base_url}/{pool.pool_id}", "client_id": page.client_id}
+            browser.open(f"{home}/?{urlencode(parameters)}")
+            browser.press("Log in", then="Sign in")
+            browser.fill({"Username": "ann", "Password": PASSWORD})
+            browser.press("Sign in", then="Hello, ann@pages.example")
+            browser.order("click", name="Refresh")
+            browser.order("see", text="another access token")
+            browser.press("Log out", then="Nobody is here")
+            assert browser.url == f"{home}/bye"
+            browser.press("Log in", then="Sign in")
+    assert browser.order("problems") == []
+    asked = [(entry.endpoint, entry.method) for entry in aws.journal]
+    assert (asked.count(("token", "POST")), asked.count(("userinfo", "GET"))) == (2, 2)
+    assert ("userinfo", "OPTIONS") in asked
+
+
+def look(browser: Chromium, *, picture: str | None = None) -> None:
+    """Inspect a page and take its picture; neither can be done without scripts."""
     if browser.has_scripts:
         browser.inspect()
-        browser.shoot(name)
+        if picture is not None:
+            browser.shoot(picture)
