@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_oidc import Federation
+from cognito_oidc.cli import pool_file
 from cognito_oidc.cli.pool_file import READY_MADE, PoolFile
 from cognito_oidc.emulator import PasswordPolicy
 from cognito_oidc.errors import ConfigurationError
@@ -178,6 +180,26 @@ def test_two_pools_may_be_each_others_providers() -> None:
     aws = PoolFile(text, name="pools.toml").build()
     for one, other in (("a", "b"), ("b", "a")):
         assert aws.pools[f"eu-west-1_{one}"].providers["P"].client_id in aws.pools[f"eu-west-1_{other}"].clients
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        pytest.param(pool_file._Pool, "`[[pools]]`", id="pools"),
+        pytest.param(pool_file._PasswordPolicy, "`password_policy` of a pool", id="password_policy"),
+        pytest.param(pool_file._AppClient, "`[[pools.clients]]`", id="clients"),
+        pytest.param(pool_file._User, "`[[pools.users]]`", id="users"),
+        pytest.param(pool_file._Provider, "`[[pools.providers]]`", id="providers"),
+        pytest.param(pool_file._ResourceServer, "`[[pools.resource_servers]]`", id="resource_servers"),
+        pytest.param(pool_file._Group, "`[[pools.groups]]`", id="groups"),
+    ],
+)
+def test_page_of_the_emulator_names_every_key(table: type[pool_file._Table], row: str) -> None:
+    """The documented keys are those that the file may have, no more and no fewer."""
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+    [keys] = [line.removeprefix(f"| {row} |") for line in page.splitlines() if line.startswith(f"| {row} |")]
+    tables = {"clients", "groups", "providers", "resource_servers", "users"} if table is pool_file._Pool else set()
+    assert set(re.findall(r"`(\w+)`", keys)) - {"true"} == table.model_fields.keys() - tables
 
 
 def test_ready_made_file_is_what_the_planner_says() -> None:
