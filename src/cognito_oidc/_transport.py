@@ -78,7 +78,9 @@ Sent = Literal["no", "maybe", "yes"]
 class AsyncHttpClient(Protocol):
     """The part of `httpx.AsyncClient` that is used; requests and answers are the library's own, whichever it is."""
 
-    is_closed: bool
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can send no more."""
 
     def build_request(self, method: str, url: str) -> Any:  # noqa: ANN401 - a class of that library
         """Return a request."""

@@ -13,6 +13,7 @@ from tests.interop.front import POOL_ID, Front
 
 if TYPE_CHECKING:
     import httpx
+    import httpx2
 
     from cognito_oidc import AuthorizationRequest, ProviderMetadata
     from cognito_oidc.protocol.client_authentication import TokenEndpointAuthMethod
@@ -52,12 +53,12 @@ class Provider:
         """The pool that it looks like: without a domain, as where only discovery knows the addresses."""
         return UserPool(POOL_ID, endpoint_url=self.front.base_url)
 
-    async def discovered(self, http: httpx.AsyncClient) -> CognitoClient:
+    async def discovered(self, http: httpx.AsyncClient | httpx2.AsyncClient) -> CognitoClient:
         """Return our client of it, with the endpoints that discovery told."""
         finder = CognitoClient(self.pool, client_id=self.client_id, http_client=http)
         return self.client(http, await finder.discover())
 
-    def client(self, http: httpx.AsyncClient, metadata: ProviderMetadata) -> CognitoClient:
+    def client(self, http: httpx.AsyncClient | httpx2.AsyncClient, metadata: ProviderMetadata) -> CognitoClient:
         """Return our client of it."""
         return CognitoClient(
             self.pool,
