@@ -219,7 +219,7 @@ def blocks_of(result: Json) -> dict[str, str]:
             f"{GOAL} x",
             f"{ratio[name]:.2f} x",
             f"{cases[name]['ratio_of_minima']:.2f} x",
-            _met(ratio[name], GOAL),
+            _met(max(ratio[name], float(str(cases[name]["ratio_of_minima"]))), GOAL),
         )
         for name in (SYNC, NOWAIT)
     ]
@@ -229,7 +229,7 @@ def blocks_of(result: Json) -> dict[str, str]:
             f"{GOAL_OF_THE_IMPORT} ms",
             f"{over['median']:.1f} ms",
             f"{over['minimum']:.1f} ms",
-            _met(over["median"], GOAL_OF_THE_IMPORT),
+            _met(max(over.values()), GOAL_OF_THE_IMPORT),
         )
     )
     found = sorted({module for modules in loaded.values() for module in modules})

@@ -244,7 +244,7 @@ def blocks_of(result: Json) -> dict[str, str]:
         for what, name, goal in GOALS
     ]
     missed = {kind: cases[MISSED][kind] / cases[MANY][kind] for kind in ("median", "minimum")}  # type: ignore[operator]
-    met = "yes" if missed["median"] <= GOAL_OF_A_MISS else "**no**"
+    met = "yes" if max(missed.values()) <= GOAL_OF_A_MISS else "**no**"
     goals.append(
         ("a miss, against no memory", f"{GOAL_OF_A_MISS:g}", f"{missed['median']:.3f}", f"{missed['minimum']:.3f}", met)
     )
@@ -292,7 +292,8 @@ def _ratio(cases: Mapping[str, Json], name: str) -> float:
 
 
 def _met(case: Json, goal: float) -> str:
-    return "yes" if float(str(case["ratio"])) <= goal else "**no**"
+    """Say yes where medians and minima both do: noise of the machine must not give away a goal."""
+    return "yes" if max(float(str(case[kind])) for kind in ("ratio", "ratio_of_minima")) <= goal else "**no**"
 
 
 def _row(name: str, cases: Mapping[str, Json]) -> tuple[str, ...]:
