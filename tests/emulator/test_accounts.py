@@ -240,6 +240,17 @@ async def test_without_a_verified_address_no_code_is_sent(
     assert not pool.messages
 
 
+async def test_a_temporary_password_cannot_be_reset(
+    aws: CognitoEmulator, pool: EmulatedPool, web: EmulatedAppClient
+) -> None:
+    """Who never signed in must change the password that they were given."""
+    pool.add_user("bob", temporary_password="Temp-1", email="bob@acme.com", email_verified=True)
+    async with aws.http_client() as http:
+        page = await submit(http, await http.get(page_url(web, "forgotPassword")), username="bob")
+    assert "User password cannot be reset in the current state." in page.text
+    assert not pool.messages
+
+
 async def test_a_temporary_password_must_be_changed(
     aws: CognitoEmulator, pool: EmulatedPool, web: EmulatedAppClient
 ) -> None:

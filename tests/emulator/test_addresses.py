@@ -2,6 +2,7 @@ import httpx
 import pytest
 
 from cognito_oidc.emulator import CognitoEmulator
+from cognito_oidc.emulator.addresses import localised
 from tests.emulator.support import DOMAIN, ISSUER, POOL_ID
 
 pytestmark = pytest.mark.anyio
@@ -130,3 +131,25 @@ async def test_the_emulator_can_be_mounted_below_a_path(aws: CognitoEmulator) ->
     async with httpx.AsyncClient(transport=transport) as http:
         document = (await http.get(f"http://localhost:8000/cognito/{POOL_ID}{DISCOVERY}")).json()
     assert document["issuer"] == f"http://localhost:8000/cognito/{POOL_ID}"
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        pytest.param(
+            f"{DOMAIN}/oauth2/idpresponse?x=1", "http://127.0.0.1:1/orders/oauth2/idpresponse?x=1", id="domain"
+        ),
+        pytest.param(ISSUER, f"http://127.0.0.1:1/{POOL_ID}", id="issuer"),
+        pytest.param(f"{UPDATED}/x", f"http://127.0.0.1:1/issuer-cognito-idp/{POOL_ID}/x", id="updated issuer"),
+        pytest.param("https://login.acme.com/logout", "http://127.0.0.1:1/login.acme.com/logout", id="custom domain"),
+        pytest.param(f"{DOMAIN}.evil.example/", f"{DOMAIN}.evil.example/", id="looks alike"),
+        pytest.param("https://app.example/cb", "https://app.example/cb", id="somebody else"),
+    ],
+)
+async def test_addresses_between_pools_follow_the_browser(aws: CognitoEmulator, url: str, local: str) -> None:
+    """What is registered under production's hosts is reached at the base URL where the browser came in."""
+    aws.add_pool()
+    aws.add_pool(POOL_ID, domain="orders")
+    aws.add_pool(domain="login.acme.com")
+    assert localised(aws.pools.values(), url, "http://127.0.0.1:1") == local
+    assert localised(aws.pools.values(), url, None) == url

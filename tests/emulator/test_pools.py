@@ -159,3 +159,14 @@ async def test_a_default_client_logs_in(aws: CognitoEmulator, pool: EmulatedPool
     assert (tokens.claims.email, tokens.claims.iss, info.username) == ("ann@acme.com", ISSUER, "ann")
     assert client.client_id == other.client_id
     assert len(pool.clients) == 1
+
+
+@pytest.mark.anyio
+async def test_the_pools_own_client_takes_what_it_is_given(aws: CognitoEmulator, pool: EmulatedPool) -> None:
+    """Callback and sign-out URLs are registered once each, on the same app client."""
+    first = pool.client(redirect_uri=CALLBACK, logout_uris=[GOODBYE])
+    second = pool.client(redirect_uri=CALLBACK, logout_uris=[GOODBYE, CALLBACK])
+    (registered,) = pool.clients.values()
+    assert first.client_id == second.client_id == registered.client_id
+    assert (registered.redirect_uris, registered.logout_uris) == ((CALLBACK,), (GOODBYE, CALLBACK))
+    assert await aws.person("ann", "x").follow(first.logout_url(GOODBYE)) == GOODBYE

@@ -23,6 +23,8 @@ EC = jwk.ECKey.generate_key("P-256", {"kid": "ec"})
 KEYS: list[dict[str, object]] = [
     {"kid": "rsa", "kty": "nonsense"},
     {"kid": "rsa", "kty": "oct", "k": "c2VjcmV0"},
+    {"kid": "rsa", "kty": "RSA", "e": "AQAB"},
+    {"kid": "rsa", "kty": "RSA", "e": "AQAB", "n": 7},
     dict(RSA.as_dict(private=False)),
     dict(EC.as_dict(private=False)),
 ]
@@ -266,7 +268,14 @@ async def test_no_request_holds_the_emulator_up(aws: CognitoEmulator, shop: Emul
 
 @pytest.mark.anyio
 async def test_the_transport_closes_what_it_opened(aws: CognitoEmulator) -> None:
-    """Nothing was opened where everything was in process."""
-    pool = aws.add_pool(domain="idp")
-    async with httpx.AsyncClient(transport=UpstreamTransport(aws.asgi_app, aws.serves)) as http:
-        assert (await http.get(f"{pool.issuer}/.well-known/jwks.json")).status_code == 200
+    """Requests to its own pools go in process, all others over one pool of connections."""
+    pool, elsewhere = aws.add_pool(domain="idp"), CognitoEmulator()
+    far = elsewhere.add_pool(domain="far")
+    async with (
+        elsewhere.serve() as server,
+        httpx.AsyncClient(transport=UpstreamTransport(aws.asgi_app, aws.serves)) as http,
+    ):
+        near = await http.get(f"{pool.issuer}/.well-known/jwks.json")
+        keys = [await http.get(f"{server.base_url}/{far.pool_id}/.well-known/jwks.json") for _ in range(2)]
+    assert (near.status_code, [each.status_code for each in keys]) == (200, [200, 200])
+    assert (aws.count("jwks"), elsewhere.count("jwks")) == (1, 2)

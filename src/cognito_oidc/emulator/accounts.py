@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SIGN_UP_CLOSED: Final = "SignUp is not permitted for this user pool"
 _NO_ADDRESS: Final = "Cannot reset password for the user as there is no registered/verified email or phone_number"
+_NOT_IN_THIS_STATE: Final = "User password cannot be reset in the current state."
 _USERNAME: Final = Field("username", "username", "text", "username")
 _EMAIL: Final = Field("email", "email", "email", "email")
 _PASSWORD: Final = Field("password", "password", "password", "new-password")
@@ -136,6 +137,8 @@ def forgot_password(incoming: Incoming) -> Response:
     def act(_: Demand) -> Response:
         user = incoming.pool.users.get(incoming.form.get("username", ""))
         if user is not None and user.password is not None:
+            if user.status == "FORCE_CHANGE_PASSWORD":
+                return _forgot_form(incoming, problem=_NOT_IN_THIS_STATE)
             if not user.has_verified_address:
                 return _forgot_form(incoming, problem=_NO_ADDRESS)
             incoming.pool.send_code(user, "forgot_password")
