@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from collections import OrderedDict
-from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from cognito_oidc._event_sink import EventSink
 from cognito_oidc._issuer_keys import IssuerKeys
@@ -101,7 +100,7 @@ class _Remembered(NamedTuple):
     signature: bytes
     keys: IssuerKeys
     epoch: object
-    payload: dict[str, object]
+    payload: Mapping[str, object]
     claims: AccessTokenClaims
 
 
@@ -155,7 +154,7 @@ class VerifierCore:
         if self._memory_size:
             from hashlib import sha256  # noqa: PLC0415 - 2.4 ms that only the memory needs
 
-            self._digest = sha256
+            self._sha256 = sha256
 
     def wanted(
         self,
@@ -171,10 +170,12 @@ class VerifierCore:
                 return self._wanted
             resource = self._wanted.resource
         if type(required_scopes) is type(any_of_scopes) is type(required_groups) is type(any_of_groups) is tuple:
-            with suppress(TypeError):  # a member that cannot be remembered is no name either: _names says so
+            try:
                 return _remembered_requirements(
                     required_scopes, any_of_scopes, required_groups, any_of_groups, resource
                 )
+            except TypeError:  # a member that cannot be remembered is no name either: _names says so
+                pass
         return _requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
 
     @staticmethod
@@ -192,11 +193,17 @@ class VerifierCore:
 
     def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending[AccessTokenClaims]:
         """Judge an access token; return what is left to do where its key is not at hand."""
-        if self._memory:
-            remembered = self._recall(token, wanted)
-            if remembered is not None:
-                return remembered
-        return self._judge(token, self._max_access, self._check_access, wanted)
+        if not self._memory_size:
+            return self._judge(token, self._max_access, self._check_access, wanted)
+        digest, signature = self._digest_of(token)
+        entry = self._memory.get(digest)
+        if entry is not None and entry.signature == signature and self._still_good(digest, entry, wanted):
+            return entry.claims
+        epochs = {issuer: keys.epoch for issuer, keys in self.issuers.items()}  # before: keys may change meanwhile
+        judged = self._judge(token, self._max_access, self._check_access, wanted)
+        if not isinstance(judged, Pending):
+            self._remember(digest, signature, judged, epochs[judged.iss])
+        return judged
 
     def id_token(self, token: str, expected: IdExpectations) -> IdTokenClaims | Pending[IdTokenClaims]:
         """Judge an ID token; return what is left to do where its key is not at hand."""
@@ -314,10 +321,6 @@ class VerifierCore:
         except TokenVerificationError as error:
             self.reject(error)
             raise
-        if self._memory_size and expected.__class__ is Requirements:
-            self._remember(
-                signing_input, _Remembered(signature, keys, keys.epoch, payload, cast("AccessTokenClaims", claims))
-            )
         return claims
 
     def _judge_slowly(  # noqa: PLR0917 - what _judge has taken apart
@@ -398,37 +401,43 @@ class VerifierCore:
             signed=signed,
         )
 
-    def _recall(self, token: str, wanted: Requirements) -> AccessTokenClaims | None:
-        """Return the claims of a token that was verified before, after its times and what is wanted were checked."""
+    def _digest_of(self, token: str) -> tuple[bytes, bytes]:
+        """Return the SHA-256 of a token's signing input, and its signature; of what is no token, nothing."""
         try:
             signing_input, _, signature = token.encode("ascii").rpartition(b".")
         except (AttributeError, ValueError):
-            return None  # the column of checks says what is wrong
-        digest = self._digest(signing_input).digest()
-        entry = self._memory.get(digest)
-        if entry is None or entry.signature != signature:
-            return None
+            return b"", b""  # the column of checks says what is wrong
+        return self._sha256(signing_input).digest(), signature
+
+    def _still_good(self, digest: bytes, entry: _Remembered, wanted: Requirements) -> bool:
+        """Check what may have changed since a token was verified; False where it has to be verified anew.
+
+        Raises:
+            TokenVerificationError: Its time is over, or it does not have what is wanted.
+        """
         now = self.clock()
         if not entry.keys.is_fresh(entry.epoch, now):
             self._memory.clear()  # the key set changed, or is no longer fresh
-            return None
+            return False
         try:
             self._memory.move_to_end(digest)
         except KeyError:  # another thread has just cleared the memory
-            return None
+            return False
         try:
             check_again(entry.payload, entry.claims, now, self._leeway, wanted)
         except TokenVerificationError as error:
             self.reject(error)
             raise
-        return entry.claims
+        return True
 
-    def _remember(self, signing_input: bytes, entry: _Remembered) -> None:
-        memory = self._memory
-        memory[self._digest(signing_input).digest()] = entry
-        with suppress(KeyError):  # another thread has just cleared the memory
-            while len(memory) > self._memory_size:
-                memory.popitem(last=False)
+    def _remember(self, digest: bytes, signature: bytes, claims: AccessTokenClaims, epoch: object) -> None:
+        """Remember a token that was verified with the keys of `epoch`, or later ones."""
+        self._memory[digest] = _Remembered(signature, self.issuers[claims.iss], epoch, claims.raw, claims)
+        if len(self._memory) > self._memory_size:
+            try:  # noqa: SIM105 - suppress() costs more than all the rest here
+                self._memory.popitem(last=False)
+            except KeyError:  # another thread has just cleared the memory
+                pass
 
 
 def _requirements(

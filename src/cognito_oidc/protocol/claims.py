@@ -197,7 +197,7 @@ def check_id_token(
 
 
 def check_again(
-    payload: dict[str, object], claims: AccessTokenClaims, now: float, leeway: float, wanted: Requirements
+    payload: Mapping[str, object], claims: AccessTokenClaims, now: float, leeway: float, wanted: Requirements
 ) -> None:
     """Check what may have changed since these claims were verified: the time, and what is asked of them.
 
