@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, cast
@@ -203,7 +204,9 @@ class Transport:
             for other, ended in list(self._own.items()):
                 if ended.client.is_closed:
                     del self._own[other]
-            client = cast("AsyncHttpClient", httpx.AsyncClient(verify=ssl_context()))
+            # No limit of connections, so that nobody ever waits for one: see _pool_share.
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+            client = cast("AsyncHttpClient", httpx.AsyncClient(verify=ssl_context(), limits=limits))
             own = self._own[loop] = _OwnClient(client, _closing(client))
             await anext(own.end)
         return own.client
@@ -354,7 +357,7 @@ class _Exchange:
         self.response = None
         # Rather the library gives up connecting, and cleans up after itself, than we cancel it at the deadline.
         connect = min(limits.connect, 0.9 * max(0.0, self._deadline - time.monotonic()))
-        timeout = {"connect": connect, "read": limits.read, "write": limits.read, "pool": connect}
+        timeout = {"connect": connect, "read": limits.read, "write": limits.read, "pool": connect * _pool_share()}
         extensions: dict[str, object] = {"timeout": timeout}
         if not request.repeatable:
             extensions["trace"] = functools.partial(trace, self)
@@ -420,6 +423,15 @@ class _Exchange:
         if wait is None:
             return True
         return wait if time.monotonic() + wait < self._deadline else False
+
+
+def _pool_share() -> float:
+    """Return which part of the time to connect may be spent waiting for a connection of the pool, never the same.
+
+    httpcore 1.0.9 on asyncio loses a connection for ever when it becomes free for a request at the very moment that
+    this one gives up waiting; with one limit for all, those moments coincide.
+    """
+    return random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 async def _async_trace(exchange: _Exchange, event: str, _: object) -> None:
