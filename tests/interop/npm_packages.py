@@ -3,6 +3,7 @@
 `python -m tests.interop.npm_packages` installs them, which CI does before the tests; the tests do it where it was not.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -38,9 +39,13 @@ def problem() -> str | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return "node and npm are not installed"
-    if is_installed():
-        return None
     FOLDER.mkdir(parents=True, exist_ok=True)
+    with FOLDER.with_suffix(".lock").open("w") as lock:  # two runs of the tests may begin together
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return None if is_installed() else _install(npm)
+
+
+def _install(npm: str) -> str | None:
     manifest = {"private": True, "type": "module", "dependencies": VERSIONS}
     (FOLDER / "package.json").write_text(json.dumps(manifest), encoding="utf-8")
     try:
