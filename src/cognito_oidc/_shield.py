@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import sniffio
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_own_task: ContextVar[asyncio.Task[object] | None] = ContextVar("cognito_oidc_own_task", default=None)
+_own_task: ContextVar[asyncio.Task[Any] | None] = ContextVar("cognito_oidc_own_task", default=None)
+
+
+class _OwnTask(asyncio.Task[T]):
+    """A task that only its own work cancels.
+
+    `asyncio.run` cancels every task at its end, and waits for them; so do programs that shut themselves down. None of
+    them may lose an answer that is under way. The time limits of the work cancel it too: theirs come from its context,
+    which a timer takes with it.
+    """
+
+    def cancel(self, msg: Any | None = None) -> bool:  # noqa: ANN401 - as asyncio has it
+        """Cancel the task where the work itself asks for it; else do nothing and say so."""
+        return super().cancel(msg) if _own_task.get() is self else False
 
 
 async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
@@ -44,25 +57,23 @@ async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` in a task that nobody cancels, and pass a cancellation of this one on when it is done."""
+    """Run `work` in a task that nobody else cancels, and pass a cancellation of this one on when it is done."""
     loop = asyncio.get_running_loop()
     over = loop.create_future()
-
-    def wake(_: object = None) -> None:
-        if not over.done():
-            over.set_result(None)
 
     async def begin() -> T:
         _own_task.set(asyncio.current_task())
         try:
             return await work()
         finally:
-            wake()  # two turns of the event loop earlier than the task's callbacks; by then the task is done
+            if not over.done():
+                over.set_result(
+                    None
+                )  # two turns of the event loop earlier than the task's callbacks; by then the task is done
 
     me = asyncio.current_task()
     earlier = me.cancelling() if me is not None else 0
-    inner = loop.create_task(begin())
-    inner.add_done_callback(wake)  # where the task was cancelled from outside before it began
+    inner = _OwnTask(begin(), loop=loop)
     cancelled: asyncio.CancelledError | None = None
     while not inner.done():
         try:
