@@ -10,7 +10,6 @@ from cognito_oidc._event_sink import EventSink
 from cognito_oidc._issuer_keys import Fetch, IssuerKeys, Looked, find_key
 from cognito_oidc.errors import KeysNotLoadedError, KeysUnavailableError, ProtocolError, TransportError, UnknownKeyError
 from cognito_oidc.protocol.events import KeySetRefreshed
-from cognito_oidc.protocol.jwks import parse_key_set
 from cognito_oidc.protocol.key_cache import CachePolicy
 from tests.answers import answer
 from tests.factories import ACCESS_KID, ISSUER, jwk, key_set, rsa_key
@@ -66,7 +65,7 @@ def keys(clock: Wall, events: list[VerifierEvent]) -> IssuerKeys:
 
 def load(keys: IssuerKeys, *entries: dict[str, object]) -> None:
     """Take a good answer."""
-    keys.fetched(answer({"keys": list(entries or (OLD,))}))
+    keys.fetched(keys.begin_fetch(Fetch()), answer({"keys": list(entries or (OLD,))}))
 
 
 def key_of(keys: IssuerKeys) -> VerificationKey:
@@ -191,18 +190,18 @@ def test_answers_that_are_no_key_set(keys: IssuerKeys) -> None:
     before = keys.state
     for bad in (answer(b"x"), answer({"keys": []}), answer(status=500), answer(status=304), answer(status=206)):
         with pytest.raises(ProtocolError):
-            keys.fetched(bad)
+            keys.fetched(keys.begin_fetch(Fetch()), bad)
     assert keys.state is before
 
 
 def test_request_and_attempts(keys: IssuerKeys) -> None:
     """Without keys one attempt and no ETag; with keys the ETag they came with."""
-    assert (keys.attempts, keys.request().headers[1:]) == (1, ())
-    keys.fetched(answer({"keys": [OLD]}, etag='"v1"'))
+    assert (keys.attempts, keys.begin_fetch(Fetch()).request.headers[1:]) == (1, ())
+    keys.fetched(keys.begin_fetch(Fetch()), answer({"keys": [OLD]}, etag='"v1"'))
     assert keys.attempts is None
-    assert ("If-None-Match", '"v1"') in keys.request().headers
+    assert ("If-None-Match", '"v1"') in keys.begin_fetch(Fetch()).request.headers
     load(keys)
-    assert keys.request().headers[1:] == ()
+    assert keys.begin_fetch(Fetch()).request.headers[1:] == ()
 
 
 def test_due_in(keys: IssuerKeys, clock: Wall) -> None:
@@ -223,7 +222,7 @@ def test_loading_the_same_keys_changes_nothing(keys: IssuerKeys, events: list[Ve
     """The same set, however it is written, is the one that was there: its memory stays, and the event says so."""
     load(keys)
     epoch, first = keys.epoch, keys.state.key_set
-    keys.load(parse_key_set({"keys": [OLD]}), at=keys.now())
+    load(keys)
     assert (keys.epoch is epoch, keys.state.key_set is first) == (True, True)
     load(keys, OLD, NEW)
     assert keys.epoch is not epoch
@@ -235,9 +234,45 @@ def test_nothing_is_told_where_nobody_listens(clock: Wall) -> None:
     keys = IssuerKeys(
         ISSUER, "https://x/jwks", policy=CachePolicy(), clock=clock, monotonic=clock.monotonic, events=EventSink(None)
     )
-    keys.fetched(answer(key_set()))
+    keys.fetched(keys.begin_fetch(Fetch()), answer(key_set()))
     clock.pass_by(5000)
     keys.failed(DOWN, lookup=True)
     assert keys.key_without_waiting(ACCESS_KID).kid == ACCESS_KID
     with pytest.raises(UnknownKeyError):
         keys.key_without_waiting("unknown")
+
+
+def test_an_unknown_kid_is_looked_for_in_the_keys_themselves(keys: IssuerKeys) -> None:
+    """Whoever looks for a key does not ask whether something changed."""
+    keys.fetched(keys.begin_fetch(Fetch()), answer({"keys": [OLD]}, etag='"v1"'))
+    assert keys.begin_fetch(Fetch()).conditional
+    assert not keys.begin_fetch(Fetch(lookup_for="new")).conditional
+
+
+def test_nothing_changed_is_no_answer_to_a_question_for_the_keys(keys: IssuerKeys) -> None:
+    """A 304 that nobody asked for is refused like any other odd answer."""
+    with pytest.raises(ProtocolError):
+        keys.fetched(keys.begin_fetch(Fetch()), answer(None, status=304))
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(keys: IssuerKeys, clock: Wall) -> None:
+    """Two event loops fetch at once: who asked first may be answered last, with a key that is withdrawn by now."""
+    early = keys.begin_fetch(Fetch())
+    clock.pass_by(1)
+    keys.fetched(keys.begin_fetch(Fetch()), answer({"keys": [OLD]}))
+    current = keys.state.key_set
+    clock.pass_by(1)
+    keys.fetched(early, answer(key_set()))
+    assert keys.state.key_set is current
+
+
+def test_who_waits_in_vain_lets_the_next_one_wait_longer(keys: IssuerKeys, clock: Wall) -> None:
+    """An endpoint that needs more than a second is heard in the end: 1 s, then 2, 4 and 8 at most."""
+    load(keys)
+    waits = []
+    for _ in range(6):
+        clock.pass_by(3000)
+        flow = find_key(keys, ACCESS_KID, at_most=1.0)
+        waits.append(next(flow).at_most)
+        keys.failed(TransportError("too slow", sent="maybe", endpoint="jwks"), lookup=False)
+    assert waits == [1, 2, 4, 8, 8, 8]

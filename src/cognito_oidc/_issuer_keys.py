@@ -7,10 +7,10 @@ request is sent or shared; the asynchronous and the synchronous verifier do that
 from __future__ import annotations
 
 import random
-from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc.errors import KeysNotLoadedError, KeysUnavailableError, UnknownKeyError
 from cognito_oidc.protocol import key_cache
 from cognito_oidc.protocol.jwks import jwks_request, parse_jwks_response
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
 
 _MAX_HEADERS: Final = 64
+_MOST_DOUBLINGS: Final = 3
 
 
 class Looked(Enum):
@@ -77,15 +78,28 @@ def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, 
         if key is not None:
             return key
         if decision.key is not None:
-            looked = looked.then((yield Fetch(at_most=at_most, beside=True)))
+            # Whoever waited a second in vain lets the next one wait for two, so that a slow endpoint is heard at last.
+            patience = at_most * 2.0 ** min(keys.state.failures, _MOST_DOUBLINGS)
+            looked = looked.then((yield Fetch(at_most=patience, beside=True)))
             again = keys.decide(kid)
             if again.key is not None:  # else withdrawn by this very refresh
                 keys.note_stale(again)
                 return again.key
             continue
         looked = looked.then((yield Fetch(lookup_for=kid if decision.action is Action.LOOK_UP else None)))
-        if keys.state.failures:
+        state = keys.state
+        if state.failures:
             raise keys.unavailable(keys.pause)
+        if looked is Looked.LED and state.key_set is not None and kid in state.key_set.keys:
+            return state.key_set.keys[kid]  # however soon the policy calls it dead
+
+
+class FetchBegun(NamedTuple):
+    """A fetch that was begun: what is sent, whether 304 is an answer to it, and when that was."""
+
+    request: HttpRequest
+    conditional: bool
+    at: Instant
 
 
 class IssuerKeys:
@@ -110,7 +124,7 @@ class IssuerKeys:
         self._clock = clock
         self._monotonic = monotonic
         self._events = events
-        self._lock = allocate_lock()
+        self._lock = ForkLock()
         self._state = KeyCacheState()
         # What the hot path reads, in one reference: header text to key, and until when it may be believed.
         self._fresh: tuple[dict[bytes, VerificationKey], float, float] = ({}, 0.0, 0.0)
@@ -247,30 +261,40 @@ class IssuerKeys:
         with self._lock:
             self._state = key_cache.lookup_returned(self._state, self._policy, self.now())
 
-    def request(self) -> HttpRequest:
-        """Return the request for the keys."""
-        state = self._state
-        return jwks_request(self.jwks_uri, etag=state.etag if state.key_set is not None else None)
+    def begin_fetch(self, wish: Fetch) -> FetchBegun:
+        """Return the request for the keys, and when it was made.
+
+        It is conditional only where an unchanged set is what everybody expects: not for an unknown kid, not after a
+        failure, and not for ever, since a cache in between may answer 304 for ever.
+        """
+        now = self.now()
+        etag = self._state.etag if wish.lookup_for is None else None
+        if etag is not None and not key_cache.may_revalidate(self._state, self._policy, now):
+            etag = None
+        return FetchBegun(jwks_request(self.jwks_uri, etag=etag), etag is not None, now)
 
     @property
     def attempts(self) -> int | None:
         """How often a fetch may be sent: once while no keys were ever loaded, since callers come again anyway."""
         return 1 if self._state.key_set is None else None
 
-    def fetched(self, response: HttpResponse) -> None:
-        """Take the answer of the key endpoint.
+    def fetched(self, begun: FetchBegun, response: HttpResponse) -> None:
+        """Take the answer of the key endpoint; not one that was asked for before the keys that are there came.
 
         Raises:
             ProtocolError: It is no key set that can be used.
         """
-        key_set = parse_jwks_response(response, may_be_unchanged=self._state.etag is not None)
+        key_set = parse_jwks_response(response, may_be_unchanged=begun.conditional)
+        if begun.at.monotonic < self._state.loaded_at.monotonic:
+            return
         max_age = key_cache.parse_max_age(response.headers.get("cache-control", ""))
-        self.load(key_set, at=self.now(), max_age=max_age, etag=response.headers.get("etag"))
+        before = self.put(key_set, at=self.now(), max_age=max_age, etag=response.headers.get("etag"))
+        self._tell_changes(before, self._state.key_set)
 
-    def load(
+    def put(
         self, key_set: KeySet | None, *, at: Instant, max_age: float | None = None, etag: str | None = None
-    ) -> None:
-        """Put in a key set (None keeps the one that is there, as unchanged), loaded at `at`."""
+    ) -> KeySet | None:
+        """Put in a key set (None keeps the one that is there, as unchanged), loaded at `at`; return what was there."""
         with self._lock:
             before = self._state.key_set
             if before is not None and key_set is not None and before.to_jwks() == key_set.to_jwks():
@@ -288,7 +312,7 @@ class IssuerKeys:
             known = self._fresh[0] if state.key_set is before else {}
             fresh_for = min(state.soft_after, self._policy.dead_after)
             self._fresh = (known, at.wall + fresh_for, at.monotonic + fresh_for)
-        self._tell_changes(before, state.key_set)
+        return before
 
     def failed(self, error: CognitoOidcError, *, lookup: bool) -> None:
         """Take the failure of a fetch; a lookup that was taken for it is given back."""

@@ -7,12 +7,12 @@ process that is given its keys pays for nothing else.
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from collections import OrderedDict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from cognito_oidc._event_sink import EventSink
+from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc._issuer_keys import IssuerKeys
 from cognito_oidc._key_snapshot import load_snapshot
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown
@@ -23,6 +23,7 @@ from cognito_oidc.protocol.claims import (
     check_again,
     check_id_token,
     check_requirements,
+    check_times,
 )
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
 from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant, age_of
@@ -44,6 +45,7 @@ MAX_ACCESS_TOKEN: Final = 16 * 1024
 MAX_ID_TOKEN: Final = 128 * 1024
 
 _MAX_HEADERS: Final = 64
+_FUTURE: Final = 60.0  # seconds by which clocks may differ
 
 
 class VerifierHealth(NamedTuple):
@@ -148,7 +150,7 @@ class VerifierCore:
         # The two issuers of a pool serve the same keys, so one kid never stands for two (AWS, "federation-endpoints").
         self._by_header: dict[bytes, IssuerKeys] = {}
         self._given = jwks
-        self._given_lock = allocate_lock()
+        self._given_lock = ForkLock()
         self._memory: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._memory_size = int(_checked_number(verified_cache_size, "verified_cache_size"))
         if self._memory_size:
@@ -228,6 +230,7 @@ class VerifierCore:
         """Check the signature with the key that was waited for, and then what had to wait for the signature."""
         if key is not pending.verified_with:
             verify_signature(pending.signature, pending.signing_input, key.public_key)
+        check_times(pending.claims.raw, self.clock(), self._leeway)  # the fetch took its time
         wanted = pending.expected
         if pending.verified_with is None and isinstance(wanted, Requirements):
             check_requirements(pending.claims, wanted)
@@ -274,7 +277,10 @@ class VerifierCore:
                 keys = self.issuers[one.issuer]
                 now = keys.now()
                 age = 0.0 if one.fetched_at is None else max(0.0, now.wall - one.fetched_at)
-                keys.load(one.key_set, at=Instant(now.wall - age, now.monotonic - age))
+                if one.fetched_at is not None and one.fetched_at > now.wall + _FUTURE:
+                    msg = "jwks=: the snapshot's time lies in the future: export it again, or set this machine's clock."
+                    raise ConfigurationError(msg)
+                keys.put(one.key_set, at=Instant(now.wall - age, now.monotonic - age))  # no fetch, and so no event
             self._given = None
 
     def health(self) -> VerifierHealth:

@@ -5,9 +5,9 @@ Decides who fetches keys and who waits, among threads. Everything else is the as
 
 from __future__ import annotations
 
-from _thread import allocate_lock  # what threading.Lock is, without half a millisecond of import
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
+from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc._issuer_keys import Fetch, Looked, find_key
 from cognito_oidc._key_snapshot import export_snapshot
 from cognito_oidc._verification import (
@@ -109,7 +109,7 @@ class SyncTokenVerifier:
 
             self._transport = SyncTransport(http_client)
         self._extra_check = extra_check
-        self._lock = allocate_lock()
+        self._lock = ForkLock()
         self._flights: dict[str, _Flight] = {}
 
     @property
@@ -158,7 +158,8 @@ class SyncTokenVerifier:
         """
         if self.health().state != "fresh":
             keys = self._core.issuers[self.pool.issuer]
-            self._fetch(keys, Fetch())
+            if keys.pause is None:
+                self._fetch(keys, Fetch())
             if self.health().state in {"empty", "dead"}:
                 raise keys.unavailable(keys.pause)
 
@@ -223,7 +224,8 @@ class SyncTokenVerifier:
 
         transport = self._transport or SyncTransport()
         try:
-            keys.fetched(transport.send(keys.request(), attempts=keys.attempts, at_most=wish.at_most))
+            begun = keys.begin_fetch(wish)
+            keys.fetched(begun, transport.send(begun.request, attempts=keys.attempts, at_most=wish.at_most))
         except CognitoOidcError as error:
             keys.failed(error, lookup=wish.lookup_for is not None)
 

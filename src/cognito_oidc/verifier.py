@@ -228,7 +228,8 @@ class TokenVerifier:
         """
         if self.health().state != "fresh":
             keys = self._core.issuers[self.pool.issuer]
-            await self._fetch(keys, Fetch())
+            if keys.pause is None:
+                await self._fetch(keys, Fetch())
             if self.health().state in {"empty", "dead"}:
                 raise keys.unavailable(keys.pause)
 
@@ -344,7 +345,8 @@ class TokenVerifier:
 
         transport = self._transport or Transport()
         try:
-            keys.fetched(await transport.send(keys.request(), attempts=keys.attempts, at_most=wish.at_most))
+            begun = keys.begin_fetch(wish)
+            keys.fetched(begun, await transport.send(begun.request, attempts=keys.attempts, at_most=wish.at_most))
         except CognitoOidcError as error:
             keys.failed(error, lookup=wish.lookup_for is not None)
         finally:

@@ -858,3 +858,10 @@ def test_any_id_payload_gives_claims_or_a_verification_error(
     assert good.sub
     assert good.aud == CLIENT_ID
     assert nonce in {None, good.nonce}
+
+
+@pytest.mark.parametrize("value", [float("inf"), [float("-inf")], {"a": {"b": float("inf")}}])
+def test_a_claim_without_end_is_refused(value: object) -> None:
+    """No claim carries infinity, which the parser makes of 1e400: what a token says can be written as JSON again."""
+    with pytest.raises(MalformedTokenError, match="holds a number without end"):
+        check_access(access_payload(custom=value))

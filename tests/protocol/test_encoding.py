@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_oidc.protocol.encoding import MAX_DEPTH, decode_base64url, load_object, load_object_of_any_depth
+from cognito_oidc.protocol.encoding import (
+    MAX_DEPTH,
+    decode_base64url,
+    is_endless,
+    load_object,
+    load_object_of_any_depth,
+)
 
 ALPHABET = frozenset((ascii_letters + digits + "-_").encode())
 
@@ -214,3 +220,18 @@ def test_any_octets_give_an_object_or_a_value_error(data: bytes) -> None:
     except ValueError:
         return
     assert value == json.loads(data)
+
+
+@pytest.mark.parametrize("text", [b'{"a":1e400}', b'{"a":-1e400}', b'{"a":[{"b":1e999}]}'])
+def test_a_number_without_end_is_refused(text: bytes) -> None:
+    """The parser reads 1e400 as infinity, which no JSON could be made of again."""
+    with pytest.raises(ValueError, match="holds a number without end"):
+        load_object(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(float("inf"), True), (float("-inf"), True), (1e308, False), (1, False), ("inf", False)]
+)
+def test_only_infinity_is_endless(value: object, expected: bool) -> None:
+    """Large is not endless, and a text is no number."""
+    assert is_endless(value) is expected

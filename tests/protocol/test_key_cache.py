@@ -24,6 +24,7 @@ from cognito_oidc.protocol.key_cache import (
     lookup_returned,
     lookup_taken,
     lookups_left,
+    may_revalidate,
     parse_max_age,
 )
 from tests.factories import jwk, rsa_key
@@ -384,16 +385,42 @@ def test_an_unchanged_set_is_young_again() -> None:
 @pytest.mark.parametrize(
     ("key_set", "etag", "kept"),
     [
-        pytest.param(KEYS, "new", "new", id="another-one-with-the-keys"),
+        pytest.param(KEYS, '"new"', '"new"', id="another-one-with-the-keys"),
+        pytest.param(KEYS, 'W/"new"', 'W/"new"', id="a-weak-one"),
         pytest.param(KEYS, None, None, id="none-with-the-keys"),
-        pytest.param(None, "new", "new", id="another-one-of-an-unchanged-set"),
-        pytest.param(None, None, "old", id="none-of-an-unchanged-set"),
+        pytest.param(KEYS, "*", None, id="the-one-that-fits-everything"),
+        pytest.param(KEYS, "new", None, id="without-quotes"),
+        pytest.param(KEYS, '"é"', None, id="that-cannot-be-sent"),
+        pytest.param(KEYS, f'"{"x" * 257}"', None, id="too-long-to-send"),
+        pytest.param(None, '"new"', '"old"', id="another-one-of-an-unchanged-set"),
+        pytest.param(None, None, '"old"', id="none-of-an-unchanged-set"),
     ],
 )
 def test_the_etag_is_that_of_the_keys(key_set: KeySet | None, etag: str | None, kept: str | None) -> None:
-    """An ETag belongs to the set it came with; an answer without keys may leave it out."""
-    state = loaded()._replace(etag="old")
+    """An ETag belongs to the keys it came with; an answer without keys brings none, whatever it says."""
+    state = loaded()._replace(etag='"old"')
     assert keys_loaded(state, POLICY, key_set, now=at(1), etag=etag, chance=0.5).etag == kept
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "expected"),
+    [
+        pytest.param(loaded(), 0, True, id="young"),
+        pytest.param(loaded(), HOUR - 1, True, id="nearly-an-hour"),
+        pytest.param(loaded(), HOUR, False, id="an-hour-without-the-keys-themselves"),
+        pytest.param(loaded()._replace(failures=1), 0, False, id="after-a-failure"),
+        pytest.param(KeyCacheState(), 0, False, id="without-keys"),
+    ],
+)
+def test_the_server_is_asked_whether_something_changed(state: KeyCacheState, seconds: float, expected: bool) -> None:
+    """But not for ever: a cache that answers 304 for ever must not keep a withdrawn key alive."""
+    assert may_revalidate(state, POLICY, at(seconds)) is expected
+
+
+def test_an_unchanged_set_does_not_count_as_the_keys_themselves() -> None:
+    """The hour begins with the last answer that brought keys."""
+    state = keys_loaded(loaded(), POLICY, None, now=at(HOUR - 1), chance=0.5)
+    assert not may_revalidate(state, POLICY, at(HOUR))
 
 
 def test_a_good_answer_does_not_refill_the_bucket() -> None:
@@ -553,7 +580,7 @@ def test_the_ages_of_a_policy_are_in_order(numbers: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     "numbers",
     [
-        pytest.param({"soft_after": 0, "hard_after": 0, "dead_after": 0}, id="nothing-is-kept"),
+        pytest.param({"soft_after": 0, "hard_after": 0, "dead_after": 1e-9}, id="nothing-is-kept"),
         pytest.param({"soft_after": 3600, "hard_after": 3600}, id="no-soft-age"),
         pytest.param({"jitter": 0}, id="no-jitter"),
         pytest.param({"lookups": 0}, id="no-lookups"),

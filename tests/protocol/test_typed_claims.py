@@ -458,7 +458,7 @@ def test_more_levels_are_refused(wrap: Callable[[object], object], levels: int) 
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
@@ -488,3 +488,10 @@ def test_any_profile_is_read(profile: dict[str, object]) -> None:
 def test_a_frozen_object_is_a_read_only_mapping() -> None:
     """Objects become mapping proxies, arrays tuples, at every level."""
     assert freeze({"a": [{"b": []}]}) == MappingProxyType({"a": (MappingProxyType({"b": ()}),)})
+
+
+@pytest.mark.parametrize("value", [float("inf"), [float("-inf")], {"a": [float("inf")]}])
+def test_a_number_without_end_is_not_frozen(value: object) -> None:
+    """What could not be written as JSON again never gets into claims."""
+    with pytest.raises(ValueError, match="holds a number without end"):
+        freeze(value)

@@ -77,6 +77,7 @@ _JSON_TYPES: Final = {
     list: "an array",
     dict: "an object",
 }
+_LOOKED_INTO: Final = (list, dict, float)
 _SHAPES: Final = 64
 _STRING_ARRAYS: Final = frozenset({"amr", "cognito:groups", "cognito:roles"})
 
@@ -141,7 +142,7 @@ def check_access_token(  # noqa: PLR0917 - by position, on the hot path
         raise _mismatch("client_id", client_ids, client_id)
     if resource is not None or "aud" in payload:
         _check_resource(payload, resource)
-    _check_times(payload, now, leeway)
+    check_times(payload, now, leeway)
     if nested or not payload["sub"]:
         _check_contents(payload, nested)
     return make(payload)
@@ -185,7 +186,7 @@ def check_id_token(
     aud = payload.get("aud")
     if not aud or (client_ids is not None and aud not in client_ids):
         raise _mismatch("aud", client_ids, aud)
-    _check_times(payload, now, leeway)
+    check_times(payload, now, leeway)
     _check_contents(payload, nested)
     if nonce is not None:
         _check_nonce(payload.get("nonce"), nonce)
@@ -204,7 +205,7 @@ def check_again(
     Raises:
         InvalidClaimError: As `check_access_token` and `check_requirements`.
     """
-    _check_times(payload, now, leeway)
+    check_times(payload, now, leeway)
     if wanted.resource is not None or "aud" in payload:
         _check_resource(payload, wanted.resource)
     if wanted is not NO_REQUIREMENTS:
@@ -267,7 +268,7 @@ def _check_shape(names: tuple[str, ...], kinds: tuple[type, ...], types: dict[st
         expected = _JSON_TYPES[types[missing]]
         msg = f"The token has no {missing}, expected {expected}."
         raise InvalidClaimError(msg, claim=missing, expected=expected)
-    return tuple(name for name, kind in zip(names, kinds, strict=True) if kind is list or kind is dict)
+    return tuple(name for name, kind in zip(names, kinds, strict=True) if kind in _LOOKED_INTO and name not in _TIMES)
 
 
 def _check_contents(payload: dict[str, object], nested: tuple[str, ...]) -> None:
@@ -291,8 +292,15 @@ def _check_contents(payload: dict[str, object], nested: tuple[str, ...]) -> None
             raise MalformedTokenError(msg) from None
 
 
-def _check_times(payload: Mapping[str, object], now: float, leeway: float) -> None:
-    """Check the times; the one comparison holds for nearly every token, the rest finds out what is wrong."""
+def check_times(payload: Mapping[str, object], now: float, leeway: float) -> None:
+    """Check the times of a payload whose shape was checked.
+
+    The one comparison holds for nearly every token; the rest finds out what is wrong.
+
+    Raises:
+        InvalidClaimError: A time is out of bounds.
+        ExpiredTokenError: The token was good once.
+    """
     exp: float = payload["exp"]  # type: ignore[assignment]  # a number: its shape was checked
     iat: float = payload["iat"]  # type: ignore[assignment]
     auth_time: float = payload.get("auth_time", 0)  # type: ignore[assignment]

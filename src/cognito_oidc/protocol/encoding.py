@@ -64,9 +64,7 @@ def load_object(data: bytes) -> dict[str, object]:
     Source: RFC 8259; RFC 7519 section 4 (a member that comes twice).
     """
     value = load_object_of_any_depth(data)
-    if _nests_too_deep(value):
-        problem = f"nests deeper than {MAX_DEPTH} levels"
-        raise ValueError(problem)
+    _check_members(value)
     return value
 
 
@@ -89,14 +87,23 @@ def load_object_of_any_depth(data: bytes) -> dict[str, object]:
     return value
 
 
-def _nests_too_deep(value: dict[str, object]) -> bool:
+def is_endless(value: object) -> bool:
+    """Tell whether a number is too large for its type: jiter reads `1e400` as infinity, which JSON does not have."""
+    return isinstance(value, float) and value - value != 0
+
+
+def _check_members(value: dict[str, object]) -> None:
     """Walk the containers level by level; recursion would be the attacker's."""
     level: list[dict[str, object] | list[object]] = [value]
     for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for container in level
-            for child in (container.values() if isinstance(container, dict) else container)
-            if isinstance(child, dict | list)
+        children = [
+            child for container in level for child in (container.values() if isinstance(container, dict) else container)
         ]
-    return bool(level)
+        if any(map(is_endless, children)):
+            problem = "holds a number without end"
+            raise ValueError(problem)
+        level = [child for child in children if isinstance(child, dict | list)]
+        if not level:
+            return
+    problem = f"nests deeper than {MAX_DEPTH} levels"
+    raise ValueError(problem)

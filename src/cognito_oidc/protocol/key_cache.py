@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.jwks import KeySet, VerificationKey
 
 _NEVER: Final = float("-inf")
+_ETAG: Final = r'(?:W/)?"[\x21\x23-\x7e]{0,256}"'
 _GREATEST: Final = 10**12  # far more than anybody waits, and far less than what floats lose seconds at
 
 
@@ -121,8 +122,12 @@ class CachePolicy(Frozen):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _GREATEST:
                 msg = f"CachePolicy: {name} is {value!r:.40}, expected a number from 0 to {_GREATEST}."
                 raise ConfigurationError(msg)
-        if not soft_after <= hard_after <= dead_after or not soft_min <= soft_max or not 0 <= jitter < 1:
-            msg = "CachePolicy: expected soft_after <= hard_after <= dead_after, soft_min <= soft_max and jitter < 1."
+        ages_fit = soft_after <= hard_after <= dead_after and soft_min <= soft_max
+        if not ages_fit or dead_after == 0 or not 0 <= jitter < 1:
+            msg = (
+                "CachePolicy: expected soft_after <= hard_after <= dead_after, dead_after over 0, "
+                "soft_min <= soft_max and jitter < 1."
+            )
             raise ConfigurationError(msg)
 
 
@@ -139,6 +144,7 @@ class KeyCacheState(NamedTuple):
     Attributes:
         key_set: The keys of the last good fetch, or None while there was none.
         loaded_at: When that fetch was.
+        body_at: When an answer last brought the keys themselves, and not only that nothing changed.
         soft_after: Age from which these keys are refreshed.
         etag: The ETag they came with, or None.
         failures: Fetches that failed since.
@@ -151,6 +157,7 @@ class KeyCacheState(NamedTuple):
 
     key_set: KeySet | None = None
     loaded_at: Instant = Instant(_NEVER, _NEVER)
+    body_at: Instant = Instant(_NEVER, _NEVER)
     soft_after: float = 0.0
     etag: str | None = None
     failures: int = 0
@@ -272,11 +279,27 @@ def keys_loaded(
         key_set=state.key_set if key_set is None else key_set,
         loaded_at=now,
         soft_after=soft_after,
-        etag=etag if etag is not None or key_set is not None else state.etag,
+        body_at=state.body_at if key_set is None else now,
+        etag=state.etag if key_set is None else _usable_etag(etag),
         failures=0,
         next_attempt=_NEVER,
         last_error=None,
     )
+
+
+def may_revalidate(state: KeyCacheState, policy: CachePolicy, now: Instant) -> bool:
+    """Tell whether the server may be asked only whether something changed.
+
+    Not after a failure, and not once the keys themselves came longer ago than the hard age: a cache that answers 304
+    for ever must not keep a withdrawn key alive for ever.
+    """
+    came = max(now.wall - state.body_at.wall, now.monotonic - state.body_at.monotonic)
+    return state.key_set is not None and state.failures == 0 and came < policy.hard_after
+
+
+def _usable_etag(etag: str | None) -> str | None:
+    """Return an ETag that can be sent back; None for any other. Source: RFC 9110 section 8.8.3."""
+    return etag if etag is not None and re.fullmatch(_ETAG, etag) else None
 
 
 def fetch_failed(

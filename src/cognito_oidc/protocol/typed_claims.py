@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cognito_oidc._frozen import Frozen
-from cognito_oidc.protocol.encoding import MAX_DEPTH
+from cognito_oidc.protocol.encoding import MAX_DEPTH, is_endless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -317,8 +317,11 @@ def freeze(value: object, *, levels: int = MAX_DEPTH) -> object:
     """Return a JSON value made read-only: arrays become tuples, objects read-only mappings.
 
     Raises:
-        ValueError: More than `levels` containers stand inside each other.
+        ValueError: More than `levels` containers stand inside each other, or a number is infinite.
     """
+    if is_endless(value):
+        problem = "holds a number without end"
+        raise ValueError(problem)
     if not isinstance(value, list | dict):
         return value
     if levels == 0:
