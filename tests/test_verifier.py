@@ -603,29 +603,6 @@ async def test_second_issuer_is_fetched_only_when_a_token_names_it(
     assert endpoint.count == 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the remembered header of one issuer is judged before the other's; not so on AWS"
-)
-async def test_issuers_of_one_pool_may_have_different_keys_of_one_kid(
-    verifier: TokenVerifier, endpoint: KeyEndpoint
-) -> None:
-    """A token is judged with the keys of the issuer it names, whatever the other one calls its own."""
-
-    def answer(request: httpx.Request) -> None:
-        key = "new" if request.url.host.startswith("issuer-") else "access"
-        endpoint.document = {"keys": [jwk(rsa_key(key), ACCESS_KID)]}
-
-    endpoint.hook = answer
-    updated = access(key="new", iss=UPDATED_ISSUER)
-    for _ in range(3):
-        assert (await verifier.verify_access_token(TOKEN)).iss == ISSUER
-        assert (await verifier.verify_access_token(updated)).iss == UPDATED_ISSUER
-    with pytest.raises(InvalidSignatureError):
-        await verifier.verify_access_token(access(key="new"))
-    with pytest.raises(InvalidSignatureError):
-        await verifier.verify_access_token(access(iss=UPDATED_ISSUER))
-
-
 async def test_multi_pool_verifier_chooses_by_issuer(
     endpoint: KeyEndpoint, http: httpx.AsyncClient, clock: Clock
 ) -> None:
