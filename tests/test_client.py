@@ -20,7 +20,16 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from cognito_oidc import CognitoClient, ProviderMetadata, TokenSet, UserPool, _transport
+from cognito_oidc import (
+    CognitoClient,
+    ProviderMetadata,
+    SyncTokenVerifier,
+    TokenSet,
+    TokenVerifier,
+    UserPool,
+    _app_client_credentials,
+    _transport,
+)
 from cognito_oidc.emulator import CognitoEmulator
 from cognito_oidc.emulator import tokens as emulator_tokens
 from cognito_oidc.errors import (
@@ -39,6 +48,7 @@ from cognito_oidc.errors import (
     StateMismatchError,
     TokenVerificationError,
     TransportError,
+    UnknownKeyError,
 )
 from cognito_oidc.protocol.wire import Endpoint
 from tests.factories import (
@@ -68,6 +78,7 @@ pytestmark = pytest.mark.anyio
 CALLBACK: Final = "https://app.example/cb"
 SECRET: Final = "s3cret+with_plus+0123456789"
 POOL: Final = UserPool(POOL_ID, domain="acme")
+OTHER_POOL: Final = UserPool("eu-west-1_Other0000", domain="acme")
 ACCESS: Final = sign(access_payload())
 AT_HASH: Final = urlsafe_b64encode(sha256(ACCESS.encode()).digest()[:16]).rstrip(b"=").decode()
 
@@ -378,7 +389,7 @@ async def test_answer_that_arrived_is_not_lost_for_lack_of_keys(
 
 
 async def test_answers_that_wait_are_bounded(client: CognitoClient, cognito: Cognito, clock: Clock) -> None:
-    """They are few, the oldest goes, and what is refused for good does not wait."""
+    """They are few, and the oldest goes."""
     cognito.answers, cognito.keys = [answer()], httpx.ConnectError("down")
     for number in range(70):
         with pytest.raises(KeysUnavailableError):
@@ -392,6 +403,83 @@ async def test_answers_that_wait_are_bounded(client: CognitoClient, cognito: Cog
     assert len(client._arrived) == 64
 
 
+FOREIGN_KEY: Final = {"header": {"kid": "new-kid", "alg": "RS256"}}
+
+
+@pytest.mark.parametrize(
+    ("id_token", "error"),
+    [
+        pytest.param(
+            sign(id_payload(), **FOREIGN_KEY, key=rsa_key("new")), UnknownKeyError, id="key not yet published"
+        ),
+        pytest.param(sign(id_payload(aud="other")), InvalidClaimError, id="another client's"),
+        pytest.param(sign(id_payload(exp=NOW - 1, iat=NOW - 60)), ExpiredTokenError, id="expired"),
+        pytest.param("forged", TokenVerificationError, id="no token"),
+    ],
+)
+async def test_rotated_token_beside_an_id_token_that_is_refused_is_not_lost(
+    client: CognitoClient, cognito: Cognito, id_token: str, error: type[TokenVerificationError]
+) -> None:
+    """Cognito has withdrawn the old one: the next call with it sends the one that came, time after time."""
+    cognito.answers = [answer(id_token, refresh_token=f"r-{number}") for number in range(1, 4)]
+    cognito.answers.append(answer(refresh_token=None))
+    for _ in range(3):
+        with pytest.raises(error):
+            await client.refresh("r-0")
+    tokens = await client.refresh("r-0")
+    assert [cognito.form(number)["refresh_token"] for number in range(4)] == ["r-0", "r-1", "r-2", "r-3"]
+    assert (tokens.refresh_token, tokens.claims is not None, client._arrived) == ("r-3", True, {})
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error", "then"),
+    [
+        pytest.param(httpx.ReadError("reset"), TransportError, "rotated", id="no answer"),
+        pytest.param(refusal("slow_down", 429), RateLimitedError, "rotated", id="too many"),
+        pytest.param(refusal("invalid_grant"), InvalidGrantError, "r-0", id="no longer good"),
+    ],
+)
+async def test_rotated_token_is_kept_until_it_is_refused(
+    client: CognitoClient,
+    cognito: Cognito,
+    trouble: httpx.Response | Exception,
+    error: type[CognitoOidcError],
+    then: str,
+) -> None:
+    """A failure on the way forgets nothing; a definite refusal of the kept token ends it."""
+    cognito.answers = [answer("forged", refresh_token="rotated"), trouble, answer()]
+    with pytest.raises(TokenVerificationError):
+        await client.refresh("r-0")
+    with pytest.raises(error) as raised:
+        await client.refresh("r-0")
+    assert "rotated" not in str(raised.value)
+    await client.refresh("r-0")
+    assert cognito.form()["refresh_token"] == then
+
+
+async def test_rotated_token_of_another_person_is_not_kept(client: CognitoClient, cognito: Cognito) -> None:
+    """Nothing of an answer for somebody else is used."""
+    cognito.answers = [answer(sign(id_payload(sub="somebody-else")), refresh_token="theirs")]
+    with pytest.raises(InvalidClaimError):
+        await client.refresh(held())
+    assert client._arrived == {}
+
+
+async def test_answer_that_waited_too_long_is_refreshed_with_its_own_token(
+    client: CognitoClient, cognito: Cognito, clock: Clock
+) -> None:
+    """Keys that come back after the ID token's end cost no sign-in: the token that came with it is still good."""
+    cognito.answers, cognito.keys = [answer(refresh_token="rotated")], httpx.ConnectError("down")
+    with pytest.raises(KeysUnavailableError):
+        await client.refresh("r-0")
+    clock.advance(3700)
+    cognito.keys = key_set()
+    cognito.answers = [answer(sign(id_payload(iat=NOW + 3700, exp=NOW + 7300)), refresh_token="r-2")]
+    assert (await client.refresh("r-0")).refresh_token == "r-2"
+    assert [cognito.form(number)["refresh_token"] for number in range(2)] == ["r-0", "rotated"]
+    assert client._arrived == {}
+
+
 async def test_keys_are_there_before_a_refresh_token_is_used_up(client: CognitoClient, cognito: Cognito) -> None:
     """Where an ID token will come and its keys cannot be had, nothing is sent."""
     cognito.keys = httpx.ConnectError("down")
@@ -400,24 +488,36 @@ async def test_keys_are_there_before_a_refresh_token_is_used_up(client: CognitoC
     assert cognito.sent == []
 
 
+async def cancelled_once_it_is_sent(cognito: Cognito, act: Callable[[], Awaitable[TokenSet]]) -> list[TokenSet]:
+    """Cancel a call while the token endpoint works at it; return what the caller got, who must get no further."""
+    got: list[TokenSet] = []
+
+    async def caller() -> None:
+        got.append(await act())
+        await anyio.lowlevel.checkpoint()
+        pytest.fail("the cancellation was lost")
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(caller)
+            while not cognito.sent:  # noqa: ASYNC110 - one turn after the other
+                await anyio.sleep(0.001)
+            tasks.cancel_scope.cancel()
+    return got
+
+
 async def test_cancelled_refresh_delivers_the_rotated_token(client: CognitoClient, cognito: Cognito) -> None:
     """A caller who is cancelled after the token was sent gets the new one, verified, keys fetched meanwhile."""
     cognito.answers, cognito.delay = [answer(refresh_token="rotated")], 0.05
-    got: list[str | None] = []
-    with anyio.move_on_after(0.01) as scope:
-        got.append((await client.refresh("r-0")).refresh_token)
-        await anyio.lowlevel.checkpoint()
-        got.append("went on")
-    assert (scope.cancelled_caught, got) == (True, ["rotated"])
+    got = await cancelled_once_it_is_sent(cognito, lambda: client.refresh("r-0"))
+    assert [one.refresh_token for one in got] == ["rotated"]
 
 
 async def test_cancelled_exchange_delivers_the_tokens(client: CognitoClient, cognito: Cognito) -> None:
     """The same for a code, which is used up once it is sent."""
     request = client.authorization_request()
     cognito.answers, cognito.delay = [answer(id_token_for(request))], 0.05
-    got: list[TokenSet] = []
-    with anyio.move_on_after(0.01):
-        got.append(await client.exchange_code(come_back(request), request))
+    got = await cancelled_once_it_is_sent(cognito, lambda: client.exchange_code(come_back(request), request))
     assert got[0].claims is not None
 
 
@@ -428,9 +528,7 @@ async def test_cancelled_exchange_delivers_the_tokens_after_a_rotation(client: C
     token = sign(id_payload(nonce=request.nonce), header={"kid": "new-kid", "alg": "RS256"}, key=rsa_key("new"))
     cognito.answers, cognito.delay = [answer(token)], 0.05
     cognito.keys = {"keys": [jwk(rsa_key("new"), "new-kid")]}
-    got: list[TokenSet] = []
-    with anyio.move_on_after(0.01):
-        got.append(await client.exchange_code(come_back(request), request))
+    got = await cancelled_once_it_is_sent(cognito, lambda: client.exchange_code(come_back(request), request))
     assert got[0].claims is not None
     assert cognito.key_requests == 2
 
@@ -504,6 +602,41 @@ async def test_secret_is_read_again_once_after_invalid_client(
     with pytest.raises(InvalidClientError):
         await make(http, clock, client_secret=SECRET).refresh("r-0")
     assert len(cognito.sent) == 6
+
+
+@pytest.mark.parametrize("act", ["refresh", "exchange"])
+async def test_slow_secret_can_be_cancelled_before_anything_is_sent(
+    http: httpx.AsyncClient, clock: Clock, cognito: Cognito, act: str
+) -> None:
+    """A callable that hangs delays nobody who has stopped waiting."""
+
+    async def hang() -> str:
+        await anyio.sleep(60)
+        return SECRET
+
+    client = make(http, clock, client_secret=hang)
+    started = time.monotonic()
+    with anyio.move_on_after(0.05) as scope:
+        await ACTS[act](client)
+    assert (scope.cancelled_caught, cognito.sent) == (True, [])
+    assert time.monotonic() - started < 5
+
+
+async def test_slow_second_secret_is_not_waited_for(
+    http: httpx.AsyncClient, clock: Clock, cognito: Cognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret read anew after a refusal has the time of an exchange; then the refusal is what there is to say."""
+    monkeypatch.setattr(_app_client_credentials, "LIMITS", {Endpoint.TOKEN: _transport.Limits(total=0.05)})
+    waits = iter([0, 60])
+
+    async def slower() -> str:
+        await anyio.sleep(next(waits))
+        return SECRET
+
+    cognito.answers = [refusal("invalid_client")]
+    with anyio.fail_after(10), pytest.raises(InvalidClientError):
+        await make(http, clock, client_secret=slower).refresh("r-0")
+    assert len(cognito.sent) == 1
 
 
 async def test_three_methods_byte_for_byte(http: httpx.AsyncClient, clock: Clock, cognito: Cognito) -> None:
@@ -682,6 +815,10 @@ async def test_logout_urls(client: CognitoClient) -> None:
         pytest.param({"identity_providers": "Corp"}, id="providers-text"),
         pytest.param({"metadata": {"issuer": ISSUER}}, id="metadata-mapping"),
         pytest.param({"http_client": object()}, id="http-client"),
+        pytest.param({"verifier": object()}, id="verifier-object"),
+        pytest.param({"verifier": TokenVerifier}, id="verifier-class"),
+        pytest.param({"verifier": SyncTokenVerifier(POOL, client_ids=(CLIENT_ID,))}, id="verifier-sync"),
+        pytest.param({"verifier": TokenVerifier(OTHER_POOL, client_ids=(CLIENT_ID,))}, id="verifier-other-pool"),
         pytest.param({"leeway": -1}, id="leeway"),
         pytest.param({"max_request_age": 0}, id="age-zero"),
         pytest.param({"max_request_age": "600"}, id="age-text"),
@@ -693,6 +830,21 @@ def test_what_cannot_be_right_is_said_at_once(options: dict[str, Any]) -> None:
     """A mistake of configuration shows in the constructor, before any I/O."""
     with pytest.raises(ConfigurationError):
         CognitoClient(POOL, **{"client_id": CLIENT_ID, **options})
+
+
+async def test_id_token_of_another_client_is_refused_whatever_the_verifier_accepts(
+    http: httpx.AsyncClient, clock: Clock, cognito: Cognito
+) -> None:
+    """A verifier that serves several app clients does not make their ID tokens good for this one."""
+    pool = UserPool(POOL_ID)
+    verifier = TokenVerifier(pool, client_ids=(CLIENT_ID, "other"), http_client=http, clock=clock)
+    client = make(http, clock, verifier=verifier)
+    request = client.authorization_request()
+    cognito.answers = [answer(id_token_for(request, aud="other")), answer(id_token_for(request))]
+    with pytest.raises(InvalidClaimError) as raised:
+        await client.exchange_code(come_back(request), request)
+    assert (raised.value.claim, raised.value.expected, raised.value.actual) == ("aud", CLIENT_ID, "other")
+    assert (await client.exchange_code(come_back(request), request)).claims is not None
 
 
 def test_pool_by_its_id_alone_is_a_mistake() -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, TypeVar
 
+import anyio
 from pydantic import SecretStr
 
+from cognito_oidc._transport import LIMITS
 from cognito_oidc.errors import ConfigurationError, InvalidClientError
 from cognito_oidc.protocol.client_authentication import client_authentication
+from cognito_oidc.protocol.wire import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,18 +48,12 @@ class AppClientCredentials:
             msg = f"client_secret: expected a text, a SecretStr or a callable, got {type(client_secret).__name__}."
             raise ConfigurationError(msg)
 
-    async def authenticated(self, attempt: Callable[[ClientAuthentication], Awaitable[T]]) -> T:
-        """Run an exchange; once more with a secret read anew where Cognito did not accept the one a callable gave."""
-        who = await self._read()
-        try:
-            return await attempt(who)
-        except InvalidClientError:
-            again = await self._read() if callable(self._secret) else who
-            if again == who:
-                raise
-            return await attempt(again)
+    async def read(self) -> ClientAuthentication:
+        """Return how the app client authenticates now; a callable is asked for the secret, however long it takes.
 
-    async def _read(self) -> ClientAuthentication:
+        Raises:
+            ConfigurationError: What the callable returned is no secret.
+        """
         secret = self._secret
         if callable(secret):
             given = secret()
@@ -65,6 +62,24 @@ class AppClientCredentials:
                 msg = "client_secret: the callable returned None: leave client_secret out for a public client."
                 raise ConfigurationError(msg)
         return client_authentication(self._client_id, _plain(secret), self._method)
+
+    async def authenticated(
+        self, attempt: Callable[[ClientAuthentication], Awaitable[T]], who: ClientAuthentication
+    ) -> T:
+        """Run an exchange; once more with a secret read anew where Cognito did not accept the one a callable gave.
+
+        A callable that takes longer than an exchange may is not waited for: the refusal is the answer then.
+        """
+        try:
+            return await attempt(who)
+        except InvalidClientError:
+            again = who
+            if callable(self._secret):
+                with anyio.move_on_after(LIMITS[Endpoint.TOKEN].total):
+                    again = await self.read()
+            if again == who:
+                raise
+            return await attempt(again)
 
 
 def secrets_of(who: ClientAuthentication, *others: str) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from cognito_oidc._transport import Transport
 from cognito_oidc.errors import (
     CognitoOidcError,
     ConfigurationError,
+    ExpiredTokenError,
     InvalidClaimError,
+    InvalidGrantError,
     ProtocolError,
     shown,
 )
@@ -118,7 +120,7 @@ class CognitoClient:
             token_endpoint_auth_method: None chooses `client_secret_post` with a secret and `none` without.
             identity_providers: The names of the pool's providers; another name is then refused with a suggestion.
             metadata: Discovered metadata, whose endpoints replace the computed ones.
-            verifier: Verifies ID tokens; None makes one for this app client.
+            verifier: Verifies ID tokens of the same pool; None makes one for this app client.
             http_client: An `httpx.AsyncClient`, or a client of that shape; it is not closed.
             leeway: Seconds by which a token may have expired.
             max_request_age: Seconds between an authorization request and its callback.
@@ -155,9 +157,11 @@ class CognitoClient:
             msg = f"max_request_age: expected seconds, more than 0, got {max_request_age!r:.40}."
             raise ConfigurationError(msg)
         self._max_request_age = max_request_age
-        # Answers to refresh requests that could not be verified for lack of keys, by digest of the token that was sent.
-        self._arrived: OrderedDict[bytes, TokenSet] = OrderedDict()
+        # By digest of a refresh token, what came for it: an answer that waits for keys to be verified with, or, where
+        # the ID token in it must not be trusted, the refresh token that came with it.
+        self._arrived: OrderedDict[bytes, TokenSet | str] = OrderedDict()
         self._clock = clock or time.time
+        _check_verifier(verifier, pool)
         self._verifier = verifier or TokenVerifier(
             pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock
         )
@@ -286,10 +290,12 @@ class CognitoClient:
         expects_id_token = "openid" in request.scopes
         if expects_id_token:
             await self._load_keys()
+        me = await self._credentials.read()
 
         async def exchange() -> TokenSet:
             tokens = await self._token_request(
                 lambda who: code_exchange_request(code, token_endpoint=endpoint, authentication=who),
+                me,
                 grant="authorization_code",
                 secrets=(code.code, request.code_verifier),
             )
@@ -310,7 +316,8 @@ class CognitoClient:
         Raises:
             InvalidGrantError: The refresh token is no longer good: send the person to log in.
             OAuthError: Cognito refused otherwise.
-            TokenVerificationError: The new ID token must not be trusted, or is another person's.
+            TokenVerificationError: The new ID token must not be trusted, or is another person's. Where it is not, a
+                refresh token that came with it is kept for the next call with the same one.
             KeysUnavailableError: There are no keys to verify it with, and they cannot be had. Nothing is lost: the same
                 call goes on where this one ended.
             TransportError: No usable answer. With rotation on, the old refresh token may be used up.
@@ -324,21 +331,34 @@ class CognitoClient:
         if old is not None:
             await self._load_keys()
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        me = await self._credentials.read()
 
-        async def exchange() -> TokenSet:
-            answer = self._arrived.pop(digest, None) or await self._token_request(
-                lambda who: refresh_request(token, token_endpoint=endpoint, authentication=who),
-                grant="refresh_token",
-                secrets=(token,),
-            )
-            try:
-                new = await self._verified(keep_refresh_token(answer, token), nonce=None, max_age=None)
-            except CognitoOidcError as error:
-                if error.retryable:
-                    self._keep_arrived(digest, answer)
-                raise
+        async def accept(answer: TokenSet) -> TokenSet:
+            new = await self._verified_or_kept(answer, token, digest)
             _check_same_person(old, new.claims)
             return new
+
+        async def exchange() -> TokenSet:
+            latest = self._arrived.pop(digest, token)
+            if isinstance(latest, TokenSet):
+                try:
+                    return await accept(latest)
+                except ExpiredTokenError:  # it waited too long
+                    self._arrived.pop(digest, None)
+                    latest = latest.refresh_token or token
+            sent = latest
+            try:
+                answer = await self._token_request(
+                    lambda who: refresh_request(sent, token_endpoint=endpoint, authentication=who),
+                    me,
+                    grant="refresh_token",
+                    secrets=(token, sent),
+                )
+            except Exception as error:
+                if sent != token and not isinstance(error, InvalidGrantError):
+                    self._keep_arrived(digest, sent)
+                raise
+            return await accept(keep_refresh_token(answer, sent))
 
         return await run_shielded(exchange)
 
@@ -364,6 +384,7 @@ class CognitoClient:
             lambda who: client_credentials_request(
                 names, token_endpoint=endpoint, authentication=who, client_metadata=client_metadata
             ),
+            await self._credentials.read(),
             grant="client_credentials",
             secrets=(),
         )
@@ -432,7 +453,7 @@ class CognitoClient:
                 secrets=secrets_of(who, *filter(None, (subject_token, actor_token))),
             )
 
-        return await self._credentials.authenticated(attempt)
+        return await self._credentials.authenticated(attempt, await self._credentials.read())
 
     @overload
     async def userinfo(self, tokens: TokenSet, *, expected_sub: str | None = ...) -> UserInfo: ...
@@ -494,7 +515,7 @@ class CognitoClient:
             response = await self._transport.send(request)
             parse_revocation_response(response, secrets=secrets_of(who, token))
 
-        await self._credentials.authenticated(attempt)
+        await self._credentials.authenticated(attempt, await self._credentials.read())
 
     def logout_url(self, logout_uri: str | None = None, *, request: AuthorizationRequest | None = None) -> str:
         """Return the URL that ends Cognito's session of the browser it is sent to.
@@ -533,7 +554,12 @@ class CognitoClient:
         return parse_provider_metadata(response, pool=self._pool)
 
     async def _token_request(
-        self, build: Callable[[ClientAuthentication], HttpRequest], *, grant: str, secrets: tuple[str, ...]
+        self,
+        build: Callable[[ClientAuthentication], HttpRequest],
+        who: ClientAuthentication,
+        *,
+        grant: str,
+        secrets: tuple[str, ...],
     ) -> TokenSet:
         async def attempt(who: ClientAuthentication) -> TokenSet:
             response = await self._transport.send(build(who))
@@ -541,18 +567,29 @@ class CognitoClient:
                 response, received_at=self._clock(), grant=grant, secrets=secrets_of(who, *secrets)
             )
 
-        return await self._credentials.authenticated(attempt)
+        return await self._credentials.authenticated(attempt, who)
 
     async def _load_keys(self) -> None:
         """Fetch keys where there are none, before anything is used up that the answer could not be verified for."""
         if self._verifier.health().state in {"empty", "dead"}:
             await self._verifier.preload()
 
-    def _keep_arrived(self, digest: bytes, answer: TokenSet) -> None:
-        """Keep an answer until it can be verified: with rotation it holds the only refresh token that is still good."""
+    def _keep_arrived(self, digest: bytes, answer: TokenSet | str) -> None:
+        """Keep what came for a refresh token: with rotation it is, or holds, the only one that is still good."""
         self._arrived[digest] = answer
         while len(self._arrived) > _MAX_ARRIVED:
             self._arrived.popitem(last=False)
+
+    async def _verified_or_kept(self, answer: TokenSet, token: str, digest: bytes) -> TokenSet:
+        """Return the verified answer to a refresh token; where that fails, keep what the next call goes on with."""
+        try:
+            return await self._verified(answer, nonce=None, max_age=None)
+        except CognitoOidcError as error:
+            if error.retryable:
+                self._keep_arrived(digest, answer)
+            elif answer.refresh_token is not None and answer.refresh_token != token:
+                self._keep_arrived(digest, answer.refresh_token)
+            raise
 
     async def _verified(self, tokens: TokenSet, *, nonce: str | None, max_age: float | None) -> TokenSet:
         if tokens.id_token is None:
@@ -560,7 +597,21 @@ class CognitoClient:
         claims = await self._verifier.verify_id_token(
             tokens.id_token, nonce=nonce, access_token=tokens.access_token, max_age=max_age
         )
+        if claims.aud != self._client_id:  # a verifier that was handed in may accept several app clients
+            msg = f"The ID token is for app client {shown(claims.aud)}, expected {self._client_id!r}."
+            raise InvalidClaimError(msg, claim="aud", expected=self._client_id, actual=claims.aud)
         return replace(tokens, claims=claims)
+
+
+def _check_verifier(verifier: object, pool: UserPool) -> None:
+    if verifier is None:
+        return
+    if not isinstance(verifier, TokenVerifier):
+        msg = f"verifier= expects a TokenVerifier, got {shown(verifier)}."
+        raise ConfigurationError(msg)
+    if dict(verifier.pool.accepted_issuers) != dict(pool.accepted_issuers):
+        msg = f"verifier= is of {verifier.pool.issuer!r}, not of {pool.issuer!r}: both need the same user pool."
+        raise ConfigurationError(msg)
 
 
 def _check_tokens(tokens: TokenSet | str) -> None:
