@@ -879,11 +879,28 @@ async def test_code_and_refresh_token_arrive_once(client: CognitoClient, cognito
     ):
         cognito.answers = [trouble]
         cognito.sent.clear()
-        with pytest.raises(error):
+        with pytest.raises(error) as first:
             await client.exchange_code(come_back(request), request)
-        with pytest.raises(error):
+        with pytest.raises(error) as second:
             await client.refresh("r-0")
         assert len(cognito.sent) == 2
+        slowed = error is RateLimitedError  # nothing was judged nor used up
+        assert {raised.value.retryable for raised in (first, second)} == {slowed}
+
+
+async def test_what_may_be_repeated_says_so(http: httpx.AsyncClient, clock: Clock, cognito: Cognito) -> None:
+    """Whatever was not sent, and what does no harm twice, may be tried later; never what a firewall refused."""
+    client = make(http, clock, client_secret=SECRET)
+    for trouble, act, retryable in (
+        (httpx.ConnectError("refused"), "refresh", True),
+        (httpx.ReadTimeout("slow"), "refresh", False),
+        (httpx.ReadTimeout("slow"), "machine", True),
+        (httpx.Response(403, html="<html>"), "machine", False),
+    ):
+        cognito.answers = [trouble]
+        with pytest.raises(TransportError) as raised:
+            await ACTS[act](client)
+        assert (raised.value.retryable, bool(raised.value.explain())) == (retryable, True)
 
 
 async def test_harmless_requests_are_sent_again(http: httpx.AsyncClient, clock: Clock, cognito: Cognito) -> None:

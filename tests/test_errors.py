@@ -145,6 +145,22 @@ def test_an_explanation_is_whole_sentences(name: str) -> None:
         assert re.fullmatch(r"[A-Z][^\n]*\.", cause)
 
 
+@pytest.mark.parametrize(
+    "name", ["MalformedTokenError", "InsufficientScopeError", "CallbackError", "StateMismatchError"]
+)
+def test_what_a_person_meets_is_explained(name: str) -> None:
+    """Where the raiser names no cause, the class has some."""
+    cls = getattr(errors, name)
+    assert all(cls._explanation)
+    assert cls._explanation
+
+
+def test_raiser_says_whether_a_failed_exchange_may_be_repeated() -> None:
+    """A code that may have arrived is not sent again; who raises knows what was sent."""
+    assert TransportError("m", sent="maybe", endpoint="token", retryable=False).retryable is False
+    assert TransportError("m", sent="no", endpoint="token").retryable is True
+
+
 def test_causes_of_the_raiser_replace_those_of_the_class() -> None:
     """Who raises knows more than the class."""
     assert ProtocolError("m", causes=("The moon is full.",)).explain() == ("The moon is full.",)

@@ -406,12 +406,17 @@ class _Exchange:
         sent: Sent = "no" if _NOT_SENT.intersection(names) else self.sent
         endpoint, host = self.request.endpoint, self.request.url.split("/")[2]
         msg = f"No answer from the {endpoint} endpoint at {host}: {names[0]}."
-        return TransportError(msg, sent=sent, endpoint=endpoint.value, causes=_causes(sent, host))
+        return self._failure(msg, sent, endpoint, host)
 
     def _too_slow(self) -> TransportError:
         endpoint, host = self.request.endpoint, self.request.url.split("/")[2]
         msg = f"The {endpoint} endpoint at {host} did not answer in full within {self.limits.total:g} s."
-        return TransportError(msg, sent=self.sent, endpoint=endpoint.value, causes=_causes(self.sent, host))
+        return self._failure(msg, self.sent, endpoint, host)
+
+    def _failure(self, msg: str, sent: Sent, endpoint: Endpoint, host: str) -> TransportError:
+        again = sent == "no" or self.request.repeatable
+        causes = _causes(sent, host, again=again)
+        return TransportError(msg, sent=sent, endpoint=endpoint.value, causes=causes, retryable=again)
 
     def _may_be_sent_again(self, error: Exception) -> bool | float:
         """Tell stamina: no, yes after its own wait, or yes after so many seconds."""
@@ -442,9 +447,10 @@ def _trace(exchange: _Exchange, event: str, _: object) -> None:
     exchange.note(event)
 
 
-def _causes(sent: Sent, host: str) -> tuple[str, ...]:
+def _causes(sent: Sent, host: str, *, again: bool) -> tuple[str, ...]:
     if sent != "no":
-        return ("The connection broke, or the server was too slow: try again.",)
+        advice = "try again" if again else "what was sent may be used up, so it is not sent again"
+        return (f"The connection broke, or the server was too slow: {advice}.",)
     return (
         f"{host} cannot be reached from here: check the domain's name, DNS, egress rules and the proxy.",
         "A custom domain needs up to an hour after it was created, a prefix domain a minute.",

@@ -180,6 +180,9 @@ class TransportError(CognitoOidcError):
         sent: Whether the request reached the server: `"no"`, `"maybe"` or `"yes"`.
         endpoint: Which endpoint was called, such as `"token"`.
         status: The HTTP status, where there was an answer, or None.
+
+    It is `retryable` where nothing was sent, or sending it twice does no harm: never a code or a refresh token that may
+    have arrived, and never after a firewall's 403.
     """
 
     code = "transport"
@@ -196,9 +199,12 @@ class TransportError(CognitoOidcError):
         code: str | None = None,
         causes: tuple[str, ...] = (),
         retry_after: float | None = None,
+        retryable: bool | None = None,
     ) -> None:
         """Keep what is known about the failed exchange."""
         super().__init__(message, code=code, causes=causes, retry_after=retry_after)
+        if retryable is not None:
+            self.retryable = retryable
         self.sent = sent
         self.endpoint = endpoint
         self.status = status
@@ -224,6 +230,10 @@ class CallbackError(CognitoOidcError):
 
     code = "callback"
     http_status = 400
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "The callback did not come from Cognito, or something on its way (a proxy, a middleware) changed it.",
+        "The program passes something else than the URL or the query that the browser came back with.",
+    )
 
     def __init__(self, message: str, *, reason: str, code: str | None = None, causes: tuple[str, ...] = ()) -> None:
         """Keep the stable reason."""
@@ -256,6 +266,9 @@ class AuthorizationDeniedError(CallbackError):
     """
 
     code = "authorization_denied"
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "Cognito or the identity provider refused for a reason of its own: error and description say which.",
+    )
 
     def __init__(self, message: str, *, error: str, description: str | None, causes: tuple[str, ...] = ()) -> None:
         """Keep what the server said."""
@@ -344,6 +357,10 @@ class MalformedTokenError(TokenVerificationError):
     """
 
     code = "malformed_token"
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "Something else was passed: a refresh token, the whole Authorization header with the word Bearer, or an opaque token.",  # noqa: E501
+        "The token was cut off or changed while it was copied.",
+    )
 
 
 class InvalidSignatureError(TokenVerificationError):
@@ -432,6 +449,10 @@ class InsufficientScopeError(InvalidClaimError):
 
     code = "insufficient_scope"
     http_status = 403
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "The scope was not asked for when the person or the machine got this token, or the app client may not have it.",
+        "The person is not in the group, or was added to it after this token was issued: refresh it.",
+    )
     _bearer_error = "insufficient_scope"
 
     def www_authenticate(self) -> str | None:

@@ -467,8 +467,10 @@ def test_what_the_server_said_is_kept_clean(
 )
 def test_a_message_says_what_to_do(callback: object, message: str) -> None:
     """Who passed the wrong thing reads what the right one is."""
-    with pytest.raises(CallbackError, match=message):
+    with pytest.raises(CallbackError, match=message) as caught:
         parse(callback)
+    assert caught.value.__context__ is None  # the error of a parser would hold the query, code and all
+    assert caught.value.explain()
 
 
 def test_a_foreign_request_is_named() -> None:
@@ -479,8 +481,16 @@ def test_a_foreign_request_is_named() -> None:
 
 def test_an_expired_request_says_how_old_it_is() -> None:
     """The number tells a slow person from a lost clock."""
-    with pytest.raises(CallbackError, match=r"is 700 s old, more than 600: start the login again"):
+    with pytest.raises(CallbackError, match=r"is 700 s old, more than 600: start the login again") as caught:
         parse(GOOD, now=NOW + 700)
+    assert "max_request_age" in caught.value.explain()[0]
+
+
+def test_a_callback_without_a_code_explains_where_it_may_be() -> None:
+    """What got lost was mostly lost between Cognito and the program."""
+    with pytest.raises(CallbackError, match="neither a code nor an error") as caught:
+        parse(f"?state={STATE}")
+    assert "lost" in caught.value.explain()[0]
 
 
 # --- peeking ---

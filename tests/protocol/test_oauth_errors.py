@@ -1,5 +1,6 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -176,13 +177,23 @@ def test_retry_after_may_be_missing() -> None:
         pytest.param(answer({"error": "invalid_grant"}, status=504, retry_after="4"), id="an error that would end it"),
     ],
 )
-def test_5xx_says_nothing_about_the_grant(response: HttpResponse) -> None:
-    """A server in trouble did not judge: the tokens are kept, and the same call may succeed later."""
-    result = judge(response)
+@pytest.mark.parametrize(
+    ("grant", "retryable"),
+    [
+        pytest.param("authorization_code", False, id="code"),
+        pytest.param("refresh_token", False, id="refresh"),
+        pytest.param("token_exchange", False, id="exchange"),
+        pytest.param("client_credentials", True, id="machine"),
+        pytest.param("revocation", True, id="revocation"),
+    ],
+)
+def test_5xx_says_nothing_about_the_grant(response: HttpResponse, grant: str, retryable: bool) -> None:
+    """A server in trouble did not judge: the tokens are kept, and a call that uses nothing up may succeed later."""
+    result = judge(response, grant=grant)
     assert isinstance(result, TransportError)
     assert (result.sent, result.endpoint, result.status) == ("yes", "token", response.status)
-    assert (result.retryable, result.retry_after) == (True, 4.0)
-    assert "try again" in result.explain()[0]
+    assert (result.retryable, result.retry_after) == (retryable, 4.0)
+    assert ("try again" in result.explain()[0]) == retryable
 
 
 def test_the_error_of_a_5xx_is_told() -> None:
@@ -203,7 +214,7 @@ def test_a_403_without_an_oauth_error_names_the_firewall(response: HttpResponse)
     """An AWS WAF web ACL answers before Cognito does, by default with HTML; the grant was not judged."""
     result = judge(response)
     assert isinstance(result, TransportError)
-    assert (result.sent, result.status) == ("yes", 403)
+    assert (result.sent, result.status, result.retryable) == ("yes", 403, False)
     assert "AWS WAF" in result.explain()[0]
 
 
@@ -270,6 +281,17 @@ def test_a_secret_that_does_not_look_like_one_is_removed_too(secret: str) -> Non
     result = judge(answer(body, status=400), secrets=("", secret))
     assert secret not in f"{result!r}{vars(result)}"
     assert getattr(result, "description", None) == "[removed]? [removed]!"
+
+
+@pytest.mark.parametrize("encode", [quote_plus, quote, lambda text: quote_plus(text).lower()])
+@pytest.mark.parametrize("secret", ["abcdefghij+klmnopqrst+uvwxyz012345+6789", "a/b c", "correct horse/battery+staple"])
+def test_a_secret_that_is_quoted_as_it_stood_in_the_form_is_removed_too(
+    secret: str, encode: Callable[[str], str]
+) -> None:
+    """Cognito's secrets may hold '+': a server that quotes the form back quotes it percent-encoded."""
+    body = {"error": "invalid_request", "error_description": f"Bad body: client_secret={encode(secret)}&x=1"}
+    result = judge(answer(body, status=400), secrets=("", secret))
+    assert getattr(result, "description", None) == "Bad body: client_secret=[removed]&x=1"
 
 
 def test_text_of_the_server_is_cleaned() -> None:

@@ -338,6 +338,15 @@ def test_a_refusal_is_read_from_its_header(
     assert (result.error, result.description, result.status) == (error, description, status)
     assert result.request_id == REQUEST_ID
     assert cause is None or cause in " ".join(result.explain())
+    assert result.http_status == (401 if error == "invalid_token" else 502)
+    assert OAuthError.http_status == 502
+
+
+def test_a_body_that_says_that_the_token_is_no_longer_good_means_401() -> None:
+    """The person signs in again, whichever part of the answer says so."""
+    refusal = outcome(lambda: parse(answer({"error": "invalid_token"}, status=401)))
+    assert isinstance(refusal, OAuthError)
+    assert refusal.http_status == 401
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # RFC 6749 section 3.3.
 _SCOPE_TOKEN: Final = r"[\x21\x23-\x5b\x5d-\x7e]+"
 _MAX_SCOPES: Final = 50  # M: AllowedOAuthScopes of an app client
+_SCRIPTS_AND_FILES: Final = frozenset({"javascript", "data", "vbscript", "file"})
 _MAX_URI: Final = 1024  # M: CallbackURLs, LogoutURLs
 _NEEDS_OPENID: Final = frozenset({"email", "phone", "profile"})
 _PROMPTS: Final = ("none", "login", "select_account", "consent")
@@ -280,7 +281,8 @@ def check_redirect_uri(uri: str, *, what: str) -> str:
     """Return a callback or logout URL that Cognito could have registered.
 
     Raises:
-        ConfigurationError: Not absolute, with a fragment, too long, or http elsewhere than on loopback.
+        ConfigurationError: Not absolute, with a fragment, too long, a script or a file, or http elsewhere than on
+            loopback.
 
     Source: AWS, API reference CreateUserPoolClient, CallbackURLs and LogoutURLs.
     """
@@ -291,6 +293,8 @@ def check_redirect_uri(uri: str, *, what: str) -> str:
         problem = f"expected at most {_MAX_URI} characters"
     elif "#" in uri:
         problem = "it must not hold a fragment"
+    elif uri.partition(":")[0].lower() in _SCRIPTS_AND_FILES:
+        problem = "the browser would run or open it here instead of sending it to an application"
     elif uri.lower().startswith("http:") and not is_loopback(uri.partition("?")[0]):
         problem = "http is only accepted for localhost, 127.0.0.1 and [::1]; use https"
     elif uri.lower().startswith("https:") and not _has_host(uri):

@@ -6,6 +6,7 @@ alone, never the callback's scheme, host or path: proxies change those, and noth
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import re
 from itertools import islice
@@ -63,6 +64,14 @@ _CAUSES: Final[dict[str, tuple[str, ...]]] = {
         "The SAML answer of the identity provider could not be processed: error_description says why.",
     ),
 }
+_TOO_LATE: Final = (
+    "The person took longer to log in than max_request_age allows, or came back to an old page.",
+    "The clocks of the machines that made the request and received the callback differ.",
+)
+_NO_CODE: Final = (
+    "The query was lost or cut on the way: a proxy, a router or a middleware dropped parameters.",
+    "Somebody opened the callback address by hand.",
+)
 
 
 class AuthorizationCode(Frozen):
@@ -148,10 +157,10 @@ def parse_callback(
     if not -_CLOCK_TOLERANCE <= age <= max_request_age:
         problem = f"is {age:.0f} s old, more than {max_request_age:.0f}" if age > 0 else "was made in the future"
         msg = f"The authorization request {problem}: start the login again."
-        raise CallbackError(msg, reason="request_expired")
+        raise CallbackError(msg, reason="request_expired", causes=_TOO_LATE)
     if code is None:
         msg = "The callback holds neither a code nor an error: start the login again."
-        raise CallbackError(msg, reason="missing_code")
+        raise CallbackError(msg, reason="missing_code", causes=_NO_CODE)
     if re.fullmatch(_CODE, code) is None:
         msg = "The callback's code is empty, too long or holds characters no code has."
         raise CallbackError(msg, reason="malformed_code")
@@ -199,15 +208,15 @@ def _pairs(callback: Callback) -> list[tuple[object, object]]:
     # would hide what came twice.
     views = (getattr(callback, name, None) for name in ("multi_items", "lists", "items"))
     view = cast("Callable[[], object] | None", next(filter(callable, views), None))
-    try:
+    with contextlib.suppress(TypeError, ValueError):
         members = cast("Iterable[tuple[object, object]]", callback if view is None else view())
         return [
             (name, one)
             for name, value in islice(members, _MAX_PARAMETERS + 1)
             for one in (islice(value, _MAX_PARAMETERS + 1) if isinstance(value, list | tuple) else (value,))
         ]
-    except (TypeError, ValueError):
-        raise _unreadable("pass its URL as a str, a mapping of its query, or pairs of name and value") from None
+    # Here, where no error is being handled any more, for it may hold the code.
+    raise _unreadable("pass its URL as a str, a mapping of its query, or pairs of name and value")
 
 
 def _parse_url(url: str) -> list[tuple[object, object]]:
@@ -219,12 +228,9 @@ def _parse_url(url: str) -> list[tuple[object, object]]:
     # A query may hold '?' and '://' itself (RFC 3986 section 3.4), but nothing else begins with a name and '='.
     if re.match(r"[^=/?:]+=", text) or not (mark or ":" in path or "/" in path):
         query = text
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
-    except UnicodeDecodeError:
-        raise _unreadable("its query is not UTF-8") from None
-    except ValueError:
-        raise _unreadable(f"it holds more than {_MAX_PARAMETERS} parameters") from None
+    pairs, problem = _parse_query(query)
+    if problem:  # raised here, where no error is being handled any more: it holds the query, code and all
+        raise _unreadable(problem)
     answer = r"(?:^|&)(?:code|state|error)="
     if re.search(answer, fragment) and not re.search(answer, query):
         msg = (
@@ -233,6 +239,16 @@ def _parse_url(url: str) -> list[tuple[object, object]]:
         )
         raise CallbackError(msg, reason="answer_in_fragment")
     return list(pairs)
+
+
+def _parse_query(query: str) -> tuple[list[tuple[str, str]], str]:
+    """Return the pairs, and what is wrong with the query, or an empty text."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS), ""
+    except UnicodeDecodeError:
+        return [], "its query is not UTF-8"
+    except ValueError:
+        return [], f"it holds more than {_MAX_PARAMETERS} parameters"
 
 
 def _unreadable(problem: str) -> CallbackError:

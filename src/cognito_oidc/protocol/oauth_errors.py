@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, quote_plus
 
 from cognito_oidc.errors import (
     CognitoOidcError,
@@ -32,6 +33,8 @@ _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _UUID: Final = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _MAX_RETRY_AFTER: Final = 24 * 3600.0
+# Requests whose second sending may do harm: `HttpRequest.repeatable` is False for them.
+_USED_UP: Final = frozenset({"authorization_code", "refresh_token", "token_exchange"})
 
 _CAUSES: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("invalid_grant", "authorization_code"): (
@@ -121,7 +124,7 @@ def parse_oauth_error(
     name = clean_error_code(_without(secrets, body.get("error")))
     too_many = response.status == _TOO_MANY
     if not too_many and (name is None or response.status >= _SERVER_ERROR):
-        return _no_oauth_answer(response, endpoint, name)
+        return _no_oauth_answer(response, endpoint, name, grant)
     error = name or "too_many_requests"
     kind = RateLimitedError if too_many else _CLASSES.get(error, OAuthError)
     description = clean_server_text(_without(secrets, body.get("error_description")))
@@ -166,24 +169,38 @@ def clean_request_id(headers: Mapping[str, str], *, secrets: tuple[str, ...] = (
 
 
 def _without(secrets: tuple[str, ...], text: object) -> object:
-    """Return text of a server without what was sent to it."""
-    for secret in secrets:
-        text = text.replace(secret, "[removed]") if isinstance(text, str) and secret else text
-    return text
+    """Return text of a server without what was sent to it: as it is, and as it stood in the form."""
+    if not isinstance(text, str):
+        return text
+    forms = {
+        form
+        for secret in secrets
+        for form in (secret, quote_plus(secret), quote(secret), quote(secret, safe=""))
+        if form
+    }
+    if not forms:
+        return text
+    # The longest first, lest a part of one stays; a server may write the digits of %2b in either case.
+    return re.sub(
+        "|".join(map(re.escape, sorted(forms, key=len, reverse=True))), "[removed]", text, flags=re.IGNORECASE
+    )
 
 
-def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, name: str | None) -> CognitoOidcError:
+def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, name: str | None, grant: str) -> CognitoOidcError:
     """Return the exception for an answer without an OAuth body, or with one that says no more than the 5xx with it."""
     what = f"no OAuth answer (content type: {response.shown_type})" if name is None else name
     msg = f"The {endpoint} endpoint answered {response.status}: {what}."
     if response.status >= _SERVER_ERROR:
+        again = grant not in _USED_UP
+        advice = "try again" if again else "what was sent may be used up"
         return TransportError(
             msg,
             sent="yes",
             endpoint=endpoint.value,
             status=response.status,
             retry_after=parse_retry_after(response.headers),
-            causes=("Cognito, or something in front of it, had an internal error: try again.",),
+            retryable=again,
+            causes=(f"Cognito, or something in front of it, had an internal error: {advice}.",),
         )
     if response.status == _FORBIDDEN:
         return TransportError(
@@ -191,6 +208,7 @@ def _no_oauth_answer(response: HttpResponse, endpoint: Endpoint, name: str | Non
             sent="yes",
             endpoint=endpoint.value,
             status=response.status,
+            retryable=False,
             causes=(
                 "An AWS WAF web ACL of the user pool blocks this address or request: look at its sampled requests.",
                 "A proxy between this program and Cognito refused.",

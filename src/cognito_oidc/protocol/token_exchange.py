@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, clean_server_text, shown
 from cognito_oidc.protocol.authorization import check_scopes
-from cognito_oidc.protocol.tokens import parse_token_document
+from cognito_oidc.protocol.tokens import parse_token_document, read_answer
 from cognito_oidc.protocol.wire import Endpoint, form_request
 
 if TYPE_CHECKING:
@@ -158,12 +158,7 @@ def parse_token_exchange_response(
     Source: RFC 8693 sections 2.2.1 and 2.2.2; AWS, API reference GetDerivedToken, TokenType and IssuedTokenType.
     """
     document = parse_token_document(response, grant="token_exchange", secrets=secrets)
-    try:
-        answer = _ExchangeAnswer.model_validate(document)
-    except ValidationError as error:
-        members = ", ".join(sorted({str(one["loc"][0]) for one in error.errors(include_input=False)}))
-        msg = f"Cannot use {_WHAT}: no usable {members} in it."
-        raise ProtocolError(msg) from None
+    answer = read_answer(_ExchangeAnswer, document)
     token_type = {"bearer": "Bearer", "n_a": "N_A"}.get(answer.token_type.lower())
     if token_type is None:
         came = shown(clean_server_text(answer.token_type, limit=40))

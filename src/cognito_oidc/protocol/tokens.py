@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, ValidationError
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.callback import AuthorizationCode
     from cognito_oidc.protocol.client_authentication import ClientAuthentication
     from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 _HTTP_OK: Final = 200
 _MAX_TOKEN: Final = 128 * 1024
@@ -89,12 +91,11 @@ class TokenSet:
         Raises:
             ConfigurationError: These are no values of `to_dict`.
         """
-        try:
-            stored = _StoredTokens.model_validate(dict(values))
-            claims = None if stored.claims is None else _stored_claims(stored.claims)
-        except (ValueError, TypeError):  # ValidationError among them
+        kept = _stored_tokens(values)
+        if kept is None:  # raised here, where no error is being handled: pydantic's holds the tokens
             msg = "TokenSet.from_dict: expected the mapping that to_dict() returned."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(msg)
+        stored, claims = kept
         return cls(
             access_token=stored.access_token,
             expires_at=stored.expires_at,
@@ -128,6 +129,14 @@ class _StoredClaims(BaseModel):
     aud: str
     exp: FiniteFloat
     iat: FiniteFloat
+
+
+def _stored_tokens(values: Mapping[str, object]) -> tuple[_StoredTokens, IdTokenClaims | None] | None:
+    try:
+        stored = _StoredTokens.model_validate(dict(values))
+        return stored, None if stored.claims is None else _stored_claims(stored.claims)
+    except (ValueError, TypeError):  # ValidationError among them
+        return None
 
 
 def _stored_claims(payload: dict[str, object]) -> IdTokenClaims:
@@ -216,12 +225,7 @@ def parse_token_response(
     Source: RFC 6749 sections 5.1 and 5.2.
     """
     document = parse_token_document(response, grant=grant, secrets=secrets)
-    try:
-        answer = _TokenAnswer.model_validate(document)
-    except ValidationError as error:
-        members = ", ".join(sorted({str(one["loc"][0]) for one in error.errors(include_input=False)}))
-        msg = f"Cannot use {_WHAT}: no usable {members} in it."
-        raise ProtocolError(msg) from None
+    answer = read_answer(_TokenAnswer, document)
     if answer.token_type.lower() != "bearer":
         came = shown(clean_server_text(answer.token_type, limit=40))
         msg = f"Cannot use {_WHAT}: expected token_type 'Bearer', got {came}."
@@ -249,6 +253,20 @@ def parse_token_document(response: HttpResponse, *, grant: str, secrets: tuple[s
         msg = f"Cannot use {_WHAT}: it holds an error and tokens."
         raise ProtocolError(msg)
     return document
+
+
+def read_answer(model: type[Answer], document: dict[str, object]) -> Answer:
+    """Return the members of an answer that a model names.
+
+    Raises:
+        ProtocolError: They are missing or of a wrong form. It has no context: pydantic's error holds the tokens.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        members = ", ".join(sorted({str(one["loc"][0]) for one in error.errors(include_input=False)}))
+    msg = f"Cannot use {_WHAT}: no usable {members} in it."
+    raise ProtocolError(msg)
 
 
 def keep_refresh_token(new: TokenSet, refresh_token: str) -> TokenSet:

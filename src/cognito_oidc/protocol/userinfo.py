@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
 
 _HTTP_OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _MAX_CHALLENGE: Final = 4096
@@ -164,10 +165,10 @@ def _refusal(response: HttpResponse) -> CognitoOidcError:
     challenge = {name.lower(): value for name, value in re.findall(r'\b([A-Za-z_]+)="([^"]*)"', header)}
     name = clean_error_code(challenge.get("error"))
     if name is None or response.status == _TOO_MANY or response.status >= _SERVER_ERROR:  # a challenge changes nothing
-        return parse_oauth_error(response, endpoint=Endpoint.USERINFO, grant="userinfo")
+        return _with_status(parse_oauth_error(response, endpoint=Endpoint.USERINFO, grant="userinfo"))
     description = clean_server_text(challenge.get("error_description"))
     msg = f"The userinfo endpoint refused: {name}{f' ({description})' if description else ''}."
-    return OAuthError(
+    refusal = OAuthError(
         msg,
         error=name,
         description=description,
@@ -175,3 +176,11 @@ def _refusal(response: HttpResponse) -> CognitoOidcError:
         request_id=clean_request_id(response.headers),
         causes=likely_causes(name, "userinfo"),
     )
+    return _with_status(refusal)
+
+
+def _with_status(error: CognitoOidcError) -> CognitoOidcError:
+    """Let a token that is no longer good be answered as such: with 401, and not as a fault of the server."""
+    if isinstance(error, OAuthError) and error.error == "invalid_token":
+        error.http_status = _UNAUTHORIZED
+    return error
