@@ -101,9 +101,14 @@ async def test_ipv6_loopback_is_a_url_too(aws: CognitoEmulator, web: EmulatedApp
     assert callback.startswith(CALLBACK)
 
 
-async def test_the_server_logs_nothing_and_mutes_nobody(aws: CognitoEmulator, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_server_logs_nothing_and_mutes_nobody(
+    aws: CognitoEmulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Starting, answering and stopping leave no line, while another uvicorn of the process may speak."""
-    caplog.set_level(logging.DEBUG, logger="uvicorn")
+    for name in ("uvicorn", "uvicorn.error"):  # uvicorn's own configuration, of another test, turns these off
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
+        caplog.set_level(logging.DEBUG, logger=name)
     async with aws.serve() as server, httpx.AsyncClient(trust_env=False) as http:
         await http.head(f"{server.base_url}/nothing")
         logging.getLogger("uvicorn.error").info("a server of somebody else")
