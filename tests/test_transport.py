@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import anyio
 import httpx
@@ -319,6 +319,21 @@ def test_fault_gives_our_error_inside_the_deadline_without_an_event_loop(
         assert_nothing_foreign(raised.value)
 
 
+@pytest.mark.usefixtures("no_waits")
+@pytest.mark.parametrize("fault", ["drip", "drip_body"])
+def test_no_thread_outlives_its_deadline(server: FaultServer, fault: Literal["drip", "drip_body"]) -> None:
+    """The connection is shut down with the deadline, which ends the thread that reads from it."""
+    before = set(threading.enumerate())
+    server.answer(Answer(fault=fault, body=b"x" * 99, pause=0.2))
+    with pytest.raises(TransportError):
+        SyncTransport().send(keys_request(server.url), at_most=1)
+    for worker in set(threading.enumerate()) - before:
+        if "(work)" in worker.name:
+            worker.join(2)
+            assert not worker.is_alive()
+    assert server.count == 1
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "answer",
@@ -469,6 +484,17 @@ async def test_definite_refusal_is_not_tried_again(server: FaultServer, status: 
     async with new_client(httpx) as borrowed:
         assert (await Transport(borrowed).send(machine_request(server.url))).status == status
     assert server.count == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("no_waits")
+@pytest.mark.parametrize("status", [500, 501, 505, 520, 529])
+async def test_key_set_is_asked_for_again_after_any_server_error(server: FaultServer, status: int) -> None:
+    """Whatever happened to the server of a file, it may be over the next time."""
+    server.answer(Answer(status=status), Answer())
+    async with new_client(httpx) as borrowed:
+        assert (await Transport(borrowed).send(keys_request(server.url))).status == 200
+    assert server.count == 2
 
 
 @pytest.mark.anyio

@@ -13,6 +13,7 @@ import contextlib
 import contextvars
 import functools
 import random
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, cast
@@ -65,6 +66,7 @@ LIMITS: Final[Mapping[Endpoint, Limits]] = {
 }
 
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
+_SERVER_ERROR: Final = 500
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 2.0
 # Exceptions of httpx, by name, after which nothing was sent. Of the others nobody knows.
@@ -259,7 +261,8 @@ class SyncTransport:
         """Send a request and return the answer, whatever its status; as `Transport.send`.
 
         The HTTP library bounds each wait for the next bytes and not their sum, which a server that sends byte after
-        byte makes as long as it likes. So the work is done in a thread, and left there when its time is over.
+        byte makes as long as it likes. So the work is done in a thread. When its time is over it is left there, and a
+        connection of our own is shut down, which ends it.
         """
         exchange = _Exchange(request, _limits_of(request, attempts, at_most))
         failures: list[BaseException] = []
@@ -277,6 +280,9 @@ class SyncTransport:
             work()
         else:
             worker.join(exchange.limits.total)
+            if worker.is_alive():
+                exchange.shut_down()
+                raise exchange.too_slow()
         if failures and exchange.response is None:
             raise failures[0]
         return exchange.outcome()
@@ -302,7 +308,7 @@ class SyncTransport:
 
         client = self._borrowed or httpx.Client(verify=ssl_context())
         try:
-            foreign = exchange.begin(client, _trace)
+            foreign = exchange.begin(client, _trace if self._borrowed else _trace_own)
             sent = client.send(cast("httpx.Request", foreign), stream=True, auth=None, follow_redirects=False)
             answer = cast("ForeignResponse", sent)
             try:
@@ -335,6 +341,7 @@ class _Exchange:
         self.limits = limits
         self.sent: Sent = "no"
         self.response: HttpResponse | None = None
+        self._connection: socket.socket | None = None
         self._deadline = time.monotonic() + limits.total
 
     def attempts(self) -> _Attempts:
@@ -359,7 +366,7 @@ class _Exchange:
         connect = min(limits.connect, 0.9 * max(0.0, self._deadline - time.monotonic()))
         timeout = {"connect": connect, "read": limits.read, "write": limits.read, "pool": connect * _pool_share()}
         extensions: dict[str, object] = {"timeout": timeout}
-        if not request.repeatable:
+        if not request.repeatable or trace is _trace_own:
             extensions["trace"] = functools.partial(trace, self)
         request_class, url = _request_class(client, request.url)
         foreign = request_class(
@@ -383,21 +390,40 @@ class _Exchange:
         elif event.endswith("send_request_headers.started"):
             self.sent = "maybe"
 
+    def note_connection(self, connection: object) -> None:
+        """Remember the connection that was made for this exchange alone."""
+        if isinstance(connection, socket.socket):
+            self._connection = connection
+
+    def shut_down(self) -> None:
+        """End the connection while another thread reads from it.
+
+        It is not closed: the thread could then read from whatever gets its number next.
+        """
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
     def check_worth(self) -> None:
         """Raise `_Unusable` for an answer that is worth another attempt."""
-        if self.response is not None and self.response.status in _TRY_AGAIN and self.request.repeatable:
-            raise _Unusable(self.response)
+        response = self.response
+        if response is None or not self.request.repeatable:
+            return
+        # A key set is a file: whatever its server could not do once, it may do the next time.
+        broken_keys = self.request.endpoint is Endpoint.JWKS and response.status >= _SERVER_ERROR
+        if broken_keys or response.status in _TRY_AGAIN:
+            raise _Unusable(response)
 
     def check_time(self) -> None:
         """Raise where the time is over."""
         if time.monotonic() > self._deadline:
-            raise self._too_slow()
+            raise self.too_slow()
 
     def outcome(self) -> HttpResponse:
         """Return the answer, or raise where the time was over before there was one."""
         response = self.response
         if response is None:
-            raise self._too_slow()
+            raise self.too_slow()
         return response
 
     def problem_of(self, error: Exception) -> TransportError:
@@ -408,7 +434,8 @@ class _Exchange:
         msg = f"No answer from the {endpoint} endpoint at {host}: {names[0]}."
         return self._failure(msg, sent, endpoint, host)
 
-    def _too_slow(self) -> TransportError:
+    def too_slow(self) -> TransportError:
+        """Return the failure of an exchange whose time is over."""
         endpoint, host = self.request.endpoint, self.request.url.split("/")[2]
         msg = f"The {endpoint} endpoint at {host} did not answer in full within {self.limits.total:g} s."
         return self._failure(msg, self.sent, endpoint, host)
@@ -420,6 +447,8 @@ class _Exchange:
 
     def _may_be_sent_again(self, error: Exception) -> bool | float:
         """Tell stamina: no, yes after its own wait, or yes after so many seconds."""
+        if time.monotonic() >= self._deadline:  # nobody waits any more; stamina's own clock began with the failure
+            return False
         if isinstance(error, TransportError):
             return error.sent == "no" or self.request.repeatable
         if not isinstance(error, _Unusable):
@@ -445,6 +474,12 @@ async def _async_trace(exchange: _Exchange, event: str, _: object) -> None:
 
 def _trace(exchange: _Exchange, event: str, _: object) -> None:
     exchange.note(event)
+
+
+def _trace_own(exchange: _Exchange, event: str, info: Mapping[str, Any]) -> None:
+    exchange.note(event)
+    if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+        exchange.note_connection(info["return_value"].get_extra_info("socket"))
 
 
 def _causes(sent: Sent, host: str, *, again: bool) -> tuple[str, ...]:
