@@ -187,7 +187,7 @@ class TransportError(CognitoOidcError):
 
     code = "transport"
     http_status = 503
-    retryable = True
+    retryable: bool = True
 
     def __init__(
         self,

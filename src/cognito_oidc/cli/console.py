@@ -67,7 +67,7 @@ class Console:
 
     def __init__(self) -> None:
         """Begin with nothing checked."""
-        self.held = 0
+        self.held: int = 0
 
     def say(self, text: str, *, indent: str = _INDENT) -> None:
         """Write a paragraph."""

@@ -13,7 +13,7 @@ import secrets
 import time
 from hashlib import sha256
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cognito_oidc import AuthorizationRequest, UserPool
@@ -32,9 +32,12 @@ from cognito_oidc.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cognito_oidc import IdTokenClaims, TokenSet
     from cognito_oidc.cli.console import Console, Steps
     from cognito_oidc.cli.stage import Stage
+    from cognito_oidc.emulator import EmulatedAppClient, EmulatedPool, EmulatedUser
 
 POOL_ID: Final = "eu-west-1_Demo00001"
 DOMAIN: Final = "shop"
@@ -64,32 +67,36 @@ class OnePool(Scene):
     """
 
     # The login page has all of the authorization request again, and that is shown when it is made.
-    new_in = MappingProxyType(
+    new_in: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType(
         {"authorize": frozenset({"state", "prompt"}), "login": frozenset({"username", "password"})}
     )
 
     def __init__(self, stage: Stage, console: Console) -> None:
         """Register everybody; nothing is sent yet."""
         super().__init__(stage, console)
-        self.cognito = stage.aws.add_pool(POOL_ID, domain=DOMAIN)
+        self.cognito: EmulatedPool = stage.aws.add_pool(POOL_ID, domain=DOMAIN)
         self.cognito.add_resource_server("orders", scopes=["read", "write"])
-        self.pool = stage.addresses(self.cognito)
-        self.ann = self.cognito.add_user(
+        self.pool: UserPool = stage.addresses(self.cognito)
+        self.ann: EmulatedUser = self.cognito.add_user(
             USERNAME,
             password=stage.password,
             email="ann@shop.example",
             email_verified=True,
             attributes={"name": "Ann Example"},
         )
-        self.shop = self.cognito.add_client(
+        self.shop: EmulatedAppClient = self.cognito.add_client(
             "shop",
             redirect_uris=[stage.callback_uri],
             logout_uris=[stage.goodbye_uri],
             scopes=_SCOPES,
             client_secret=True,
         )
-        self.job = self.cognito.add_client("nightly-job", grants=["client_credentials"], scopes=[READ])
-        self.reports = self.cognito.add_client("reports", grants=["client_credentials"], scopes=[READ])
+        self.job: EmulatedAppClient = self.cognito.add_client(
+            "nightly-job", grants=["client_credentials"], scopes=[READ]
+        )
+        self.reports: EmulatedAppClient = self.cognito.add_client(
+            "reports", grants=["client_credentials"], scopes=[READ]
+        )
         self._client = stage.client(self.shop)
         self._api = stage.verifier(self.shop, self.job)
         self._request: AuthorizationRequest

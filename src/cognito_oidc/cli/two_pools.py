@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from cognito_oidc import Federation, UserPool, check_federation
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cognito_oidc import AuthorizationRequest, CognitoClient, FederationProblem, IdTokenClaims, TokenSet
     from cognito_oidc.cli.console import Console, Steps
     from cognito_oidc.cli.stage import Stage
-    from cognito_oidc.emulator import EmulatedAppClient, EmulatedPool, JournalEntry
+    from cognito_oidc.emulator import EmulatedAppClient, EmulatedPool, EmulatedUser, JournalEntry
 
 UPSTREAM_ID: Final = "eu-west-1_Corp00001"
 DOWNSTREAM_ID: Final = "eu-west-1_Shop00001"
@@ -45,15 +45,17 @@ class TwoPools(Scene):
         shop_pool: The shop's pool, downstream.
     """
 
-    new_in = MappingProxyType({"authorize": _TRIP, "login": _FORM, "logout": frozenset({"logout_uri"})})
+    new_in: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType(
+        {"authorize": _TRIP, "login": _FORM, "logout": frozenset({"logout_uri"})}
+    )
 
     def __init__(self, stage: Stage, console: Console) -> None:
         """Create two pools that do not know each other yet."""
         super().__init__(stage, console)
-        self.corp = stage.aws.add_pool(UPSTREAM_ID, domain="corp")
-        self.shop_pool = stage.aws.add_pool(DOWNSTREAM_ID, domain="shop")
+        self.corp: EmulatedPool = stage.aws.add_pool(UPSTREAM_ID, domain="corp")
+        self.shop_pool: EmulatedPool = stage.aws.add_pool(DOWNSTREAM_ID, domain="shop")
         self.shop_pool.add_resource_server("orders", scopes=["read"])
-        self.ann = self.corp.add_user(
+        self.ann: EmulatedUser = self.corp.add_user(
             USERNAME,
             temporary_password=stage.password,
             email="ann@corp.example",

@@ -13,11 +13,11 @@ from __future__ import annotations
 try:
     import jinja2 as _jinja2  # noqa: F401 - only to see whether the extra is installed
     import starlette as _starlette  # noqa: F401 - the same
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
-        f"cognito_oidc.emulator needs {missing.name}: install the extra with `pip install 'cognito-oidc[emulator]'`",
-        name=missing.name,
-    ) from missing
+        f"cognito_oidc.emulator needs {_missing.name}: install the extra with `pip install 'cognito-oidc[emulator]'`",
+        name=_missing.name,
+    ) from _missing
 
 from cognito_oidc.emulator.app_clients import EmulatedAppClient
 from cognito_oidc.emulator.behaviour import Behaviour

@@ -79,7 +79,7 @@ class EmulatedAppClient:
             raise ConfigurationError("client_credentials needs a client secret: pass client_secret=True")
         self._pool = pool
         self.name = name
-        self.client_id = random_text(26)
+        self.client_id: str = random_text(26)
         self.client_secrets: tuple[str, ...] = ()
         if isinstance(client_secret, str):
             self.client_secrets = (_checked_secret(client_secret),)
@@ -87,13 +87,13 @@ class EmulatedAppClient:
             self.client_secrets = (random_text(52),)
         self.grants = grants
         self.scopes = scopes
-        self.redirect_uris = tuple(checked_url(each) for each in redirect_uris)
-        self.logout_uris = tuple(checked_url(each) for each in logout_uris)
+        self.redirect_uris: tuple[str, ...] = tuple(checked_url(each) for each in redirect_uris)
+        self.logout_uris: tuple[str, ...] = tuple(checked_url(each) for each in logout_uris)
         self.refresh_token_rotation = refresh_token_rotation
-        self.retry_grace_period = _between("retry_grace_period", retry_grace_period, 0, _MAX_GRACE)
-        self.access_token_validity = _between("access_token_validity", access_token_validity, 1, _LONGEST_TOKEN)
-        self.id_token_validity = _between("id_token_validity", id_token_validity, 1, _LONGEST_TOKEN)
-        self.refresh_token_validity = _between(
+        self.retry_grace_period: int = _between("retry_grace_period", retry_grace_period, 0, _MAX_GRACE)
+        self.access_token_validity: int = _between("access_token_validity", access_token_validity, 1, _LONGEST_TOKEN)
+        self.id_token_validity: int = _between("id_token_validity", id_token_validity, 1, _LONGEST_TOKEN)
+        self.refresh_token_validity: int = _between(
             "refresh_token_validity", refresh_token_validity, 3_600, _LONGEST_REFRESH
         )
         self.token_revocation = token_revocation

@@ -74,10 +74,10 @@ class CognitoEmulator:
     def __init__(
         self, *, behaviour: Behaviour | None = None, strict: bool = False, key_stock: KeyStock | None = None
     ) -> None:
-        self.clock = EmulatorClock()
+        self.clock: EmulatorClock = EmulatorClock()
         self.strict = strict
-        self.behaviour = behaviour if behaviour is not None else Behaviour()
-        self.lock = threading.RLock()
+        self.behaviour: Behaviour = behaviour if behaviour is not None else Behaviour()
+        self.lock: threading.RLock = threading.RLock()
         self._next_key = key_stock.source() if key_stock is not None else make_key
         self._controls = Controls()
         self._pools: dict[str, EmulatedPool] = {}

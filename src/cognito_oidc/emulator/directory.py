@@ -85,13 +85,13 @@ class Directory:
         self.pool_id = pool_id
         self.users: dict[str, EmulatedUser] = {}
         self.providers: dict[str, OidcProvider] = {}
-        self.required_attributes = checked_attributes("required_attributes", required_attributes)
-        self.immutable_attributes = checked_attributes("immutable_attributes", immutable_attributes)
+        self.required_attributes: frozenset[str] = checked_attributes("required_attributes", required_attributes)
+        self.immutable_attributes: frozenset[str] = checked_attributes("immutable_attributes", immutable_attributes)
         self.self_sign_up = self_sign_up
-        self.password_policy = password_policy if password_policy is not None else PasswordPolicy()
+        self.password_policy: PasswordPolicy = password_policy if password_policy is not None else PasswordPolicy()
         self.messages: list[SentMessage] = []
         self._open_codes: dict[tuple[str, Purpose], SentMessage] = {}
-        self.ledger = Ledger()
+        self.ledger: Ledger = Ledger()
         self._roles: dict[str, tuple[int, str]] = {}
 
     def add_group(self, name: str, *, role_arn: str | None = None, precedence: int = 0) -> None:

@@ -70,8 +70,8 @@ class Person:
         new_password: str | None = None,
         provider: str | None = None,
     ) -> None:
-        self.username = username
-        self.provider = provider
+        self.username: str = username
+        self.provider: str | None = provider
         self._password = password
         self._new_password = new_password
         self._open_client = open_client

@@ -76,13 +76,13 @@ class EmulatedPool(Directory):
         **settings: Unpack[DirectorySettings],
     ) -> None:
         super().__init__(surroundings, pool_id, **settings)
-        self.region = pool_id.partition("_")[0]
+        self.region: str = pool_id.partition("_")[0]
         self.domain_prefix = domain_prefix
         self.custom_domain = custom_domain
         self.issuer_type = issuer_type
         self.clients: dict[str, EmulatedAppClient] = {}
         self.resource_servers: dict[str, tuple[str, ...]] = {}
-        self.keys = KeyRing(surroundings.next_key)
+        self.keys: KeyRing = KeyRing(surroundings.next_key)
 
     def __repr__(self) -> str:
         return f"EmulatedPool({self.pool_id!r}, domain={domain_host(self)!r})"

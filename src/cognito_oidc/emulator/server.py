@@ -41,7 +41,7 @@ class EmulatorServer:
     __slots__ = ("base_url",)
 
     def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
+        self.base_url: str = base_url
 
     def __repr__(self) -> str:
         return f"EmulatorServer({self.base_url!r})"

@@ -116,14 +116,14 @@ class EmulatedUser:
     ) -> None:
         digits = secrets.token_hex(16)
         self._directory = directory
-        self.username = username
-        self.sub = f"{digits[:8]}-{digits[8:12]}-70{digits[14:16]}-f{digits[17:20]}-{digits[20:]}"
-        self.password = password
+        self.username: str = username
+        self.sub: str = f"{digits[:8]}-{digits[8:12]}-70{digits[14:16]}-f{digits[17:20]}-{digits[20:]}"
+        self.password: str | None = password
         self.status: UserStatus = status
-        self.attributes = attributes
-        self.groups = groups
+        self.attributes: dict[str, str] = attributes
+        self.groups: list[str] = groups
         self.identities: list[ExternalIdentity] = []
-        self.enabled = True
+        self.enabled: bool = True
 
     def __repr__(self) -> str:
         return f"EmulatedUser({self.username!r}, sub={self.sub!r}, groups={self.groups!r})"
