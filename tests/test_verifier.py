@@ -260,7 +260,7 @@ async def test_failing_refresh_leaves_old_keys_in_use(  # noqa: PLR0917 - fixtur
     endpoint.status = 500
     for _ in range(30):
         await verifier.verify_access_token(TOKEN)
-    assert (verifier.health().state, endpoint.count) == (state, 2)
+    assert (verifier.health().state, endpoint.count) == (state, 3)  # one fetch more, sent twice
     assert verifier.health().last_error is not None
     assert len(heard.of(StaleServed)) == (30 if state == "hard" else 0)
     assert heard.of(KeySetFetchFailed)[0].failures == 1

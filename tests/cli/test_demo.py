@@ -117,8 +117,9 @@ def test_interrupted_process_leaves_nothing(tmp_path: Path) -> None:
     with terminal.open("w", encoding="utf-8") as output:
         process = start(output.fileno(), "two-pools", BROWSER="", DISPLAY="", WAYLAND_DISPLAY="")
         wait_for("Sign in as ann", terminal)
+        time.sleep(0.5)  # what it prints comes before what it waits in
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=40)
     assert (process.returncode, errors) == (130, b"\nInterrupted.\n")
 
 
