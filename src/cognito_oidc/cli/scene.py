@@ -6,6 +6,7 @@ Decides how a step is checked against the local Cognito's journal. The steps are
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=CognitoOidcError)
 
 
-class Scene:
+class Scene(ABC):
     """A story that is being told; each kind of it has its own steps.
 
     Attributes:
@@ -41,13 +42,13 @@ class Scene:
         self._say = console.say
         self._read = 0
 
+    @abstractmethod
     def intro(self) -> str:
         """Return what the story is about."""
-        raise NotImplementedError
 
+    @abstractmethod
     def steps(self) -> Steps:
         """Return each step's title and what it does, in order."""
-        raise NotImplementedError
 
     def shown(self, entry: JournalEntry) -> dict[str, str]:
         """Return what is shown of a request's parameters."""
