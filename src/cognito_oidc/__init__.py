@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cognito_oidc._verification import VerifierHealth
     from cognito_oidc.client import CognitoClient
     from cognito_oidc.federation import check_federation
+    from cognito_oidc.multi_pool_verifier import MultiPoolVerifier
     from cognito_oidc.protocol.authorization import AuthorizationRequest
     from cognito_oidc.protocol.callback import peek_state
     from cognito_oidc.protocol.events import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, Identity, IdTokenClaims, TokenClaims
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.sync_verifier import SyncTokenVerifier
-    from cognito_oidc.verifier import MultiPoolVerifier, TokenVerifier
+    from cognito_oidc.verifier import TokenVerifier
 
 __all__ = [
     "AccessTokenClaims",
@@ -83,7 +84,7 @@ _MODULES = {
     "KeySetRefreshed": ".protocol.events",
     "KeyWithdrawn": ".protocol.events",
     "LogoutChain": ".protocol.federation",
-    "MultiPoolVerifier": ".verifier",
+    "MultiPoolVerifier": ".multi_pool_verifier",
     "ProviderMetadata": ".protocol.metadata",
     "StaleServed": ".protocol.events",
     "SyncTokenVerifier": ".sync_verifier",

@@ -230,8 +230,8 @@ class IssuerKeys:
             from cognito_oidc.protocol.events import UnknownKid  # noqa: PLC0415 - only where somebody listens
 
             self._events.tell(UnknownKid(self.issuer, looked_up))
-        how = "not in the key set" if looked_up else "not known, and the key set may not be fetched again right now"
-        msg = f"The token's key is {how} of {self.issuer}."
+        rest = "" if looked_up else " that is loaded, and the set cannot be fetched again right now"
+        msg = f"The token's key is not in the key set of {self.issuer}{rest}."
         return UnknownKeyError(msg, looked_up=looked_up, retry_after=decision.retry_after)
 
     def unavailable(self, retry_after: float | None = None) -> KeysUnavailableError:

@@ -66,10 +66,9 @@ async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         finally:
+            # Two turns of the event loop earlier than the task's callbacks would tell; by then the task is done.
             if not over.done():
-                over.set_result(
-                    None
-                )  # two turns of the event loop earlier than the task's callbacks; by then the task is done
+                over.set_result(None)
 
     me = asyncio.current_task()
     earlier = me.cancelling() if me is not None else 0
