@@ -16,11 +16,19 @@ from types import ModuleType
 
 FIXTURE = Path(__file__).parent / "fixtures" / "public_surface.txt"
 
+SOURCE = Path(__file__).parent.parent / "src"
+
+# Every file of integrations/ but those that begin with an underscore.
+INTEGRATIONS = tuple(
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    for path in sorted((SOURCE / "cognito_oidc" / "integrations").rglob("[!_]*.py"))
+)
 PUBLIC_MODULES = (
     "cognito_oidc",
     "cognito_oidc.errors",
     "cognito_oidc.emulator",
     "cognito_oidc.testing",
+    *INTEGRATIONS,
 )
 
 

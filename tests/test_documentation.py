@@ -8,6 +8,7 @@ import pytest
 
 import cognito_oidc
 from cognito_oidc import emulator, errors
+from tests.public_surface import INTEGRATIONS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
@@ -63,12 +64,12 @@ def test_a_line_holds_one_sentence(page: Path) -> None:
 
 
 def test_the_reference_shows_every_public_name() -> None:
-    """What can be imported from the door has an entry in the reference."""
+    """What can be imported from the door has an entry in the reference, and so has each module beside it."""
     pages = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "reference").glob("*.md")))
     shown = set(re.findall(r"^\.\. auto(?:class|data|function):: (\w+)$", pages, re.MULTILINE))
     assert shown == set(cognito_oidc.__all__)
-    for module in (errors, emulator):
-        assert f".. automodule:: {module.__name__}\n   :members:" in pages
+    for module in (errors.__name__, emulator.__name__, *INTEGRATIONS):
+        assert f".. automodule:: {module}\n   :members:" in pages
 
 
 def test_the_page_of_the_emulator_names_every_switch() -> None:
