@@ -6,28 +6,23 @@ are fetched.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qs, urlsplit
 
-from cognito_oidc.errors import ProtocolError, clean_server_text, shown
+from cognito_oidc.errors import ProtocolError, shown
+from cognito_oidc.protocol.authorize_answer import parse_authorize_answer, throwaway_authorize_request
 from cognito_oidc.protocol.jwks import parse_jwks_response
 from cognito_oidc.protocol.metadata import parse_provider_metadata
-from cognito_oidc.protocol.wire import Endpoint, HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cognito_oidc.protocol.authorize_answer import AuthorizeAnswer
     from cognito_oidc.protocol.federation import Federation
-    from cognito_oidc.protocol.provider import UserPool
-    from cognito_oidc.protocol.wire import HttpResponse
+    from cognito_oidc.protocol.wire import HttpRequest, HttpResponse
 
 Side = Literal["upstream", "downstream"]
-
-_HTTP_OK: Final = 200
-_ERROR_CODE: Final = r"[a-z_]{3,40}"  # RFC 6749 section 4.1.2.1; Cognito's error page also gets whole sentences
-_REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,37 +49,22 @@ def upstream_authorize_request(plan: Federation) -> HttpRequest:
 
     Source: wire sheet section 8, what the downstream pool sends.
     """
-    form = {
-        "client_id": plan.upstream_client_id,
-        "redirect_uri": plan.callback_url,
-        "scope": " ".join(plan.scopes),
-        "response_type": "code",
-        "state": "cognito-oidc-check",
-        "nonce": "cognito-oidc-check",
-    }
-    return _page_request(plan.upstream.authorization_endpoint, form)
+    return throwaway_authorize_request(
+        plan.upstream.authorization_endpoint,
+        client_id=plan.upstream_client_id,
+        redirect_uri=plan.callback_url,
+        scope=" ".join(plan.scopes),
+    )
 
 
 def downstream_authorize_request(plan: Federation, *, client_id: str, redirect_uri: str) -> HttpRequest:
     """Return the request a browser would make for an application, with the provider chosen."""
-    form = {
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "scope": "openid",
-        "response_type": "code",
-        "state": "cognito-oidc-check",
-        "nonce": "cognito-oidc-check",
-        "identity_provider": plan.provider_name,
-    }
-    return _page_request(plan.downstream.authorization_endpoint, form)
-
-
-def _page_request(endpoint: str, form: Mapping[str, str]) -> HttpRequest:
-    return HttpRequest(
-        method="GET",
-        url=f"{endpoint}?{urlencode(form, quote_via=quote)}",
-        endpoint=Endpoint.AUTHORIZATION,
-        repeatable=True,
+    return throwaway_authorize_request(
+        plan.downstream.authorization_endpoint,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        scope="openid",
+        identity_provider=plan.provider_name,
     )
 
 
@@ -162,9 +142,8 @@ def judge_keys(plan: Federation, side: Side, response: HttpResponse) -> list[Fed
 
 def judge_upstream_authorize(plan: Federation, response: HttpResponse) -> list[FederationProblem]:
     """Judge how the upstream pool takes the downstream one's request: a login page is good, an error page is not."""
-    target = response.headers.get("location", "")
-    error = _error_in(target)
-    if error is None and _goes_to_login(plan.upstream, response, target):
+    answer = parse_authorize_answer(response, endpoint=plan.upstream.authorization_endpoint)
+    if answer.outcome in {"login", "page"}:
         return []
     callback = plan.callback_url
     known = {
@@ -182,22 +161,20 @@ def judge_upstream_authorize(plan: Federation, response: HttpResponse) -> list[F
         ),
     }
     cause, cure = known.get(
-        error or "",
+        answer.error or "",
         (
             "The upstream app client does not exist, or has no identity provider of its own (COGNITO) switched on.",
             f"Look at app client {plan.upstream_client_id or '(none given)'} of {plan.upstream.pool_id}.",
         ),
     )
-    return [_authorize_problem("upstream", error, response, cause, cure)]
+    return [_authorize_problem("upstream", answer, cause, cure)]
 
 
 def judge_downstream_authorize(plan: Federation, client_id: str, response: HttpResponse) -> list[FederationProblem]:
     """Judge where the downstream pool sends a browser that asked for the provider: it must be the upstream pool."""
-    target = response.headers.get("location", "")
-    error = _error_in(target)
-    expected = plan.upstream.authorization_endpoint
-    if response.status in _REDIRECTS and target.partition("?")[0] == expected:
-        return _judge_upstream_target(plan, parse_qs(urlsplit(target).query))
+    answer = parse_authorize_answer(response, endpoint=plan.downstream.authorization_endpoint)
+    if answer.outcome == "provider" and answer.target.partition("?")[0] == plan.upstream.authorization_endpoint:
+        return _judge_upstream_target(plan, parse_qs(urlsplit(answer.target).query))
     known = {
         "redirect_mismatch": (
             "The redirect_uri is not, character by character, a callback URL of the application's app client.",
@@ -210,7 +187,7 @@ def judge_downstream_authorize(plan: Federation, client_id: str, response: HttpR
         ),
     }
     cause, cure = known.get(
-        error or "",
+        answer.error or "",
         (
             (
                 f"The app client does not offer {plan.provider_name!r} (Cognito then says 'Login option is not "
@@ -219,7 +196,7 @@ def judge_downstream_authorize(plan: Federation, client_id: str, response: HttpR
             f"Create the provider under exactly this name, and add it to SupportedIdentityProviders of {client_id}.",
         ),
     )
-    return [_authorize_problem("downstream", error, response, cause, cure)]
+    return [_authorize_problem("downstream", answer, cause, cure)]
 
 
 def _judge_upstream_target(plan: Federation, form: Mapping[str, list[str]]) -> list[FederationProblem]:
@@ -255,36 +232,12 @@ def _judge_upstream_target(plan: Federation, form: Mapping[str, list[str]]) -> l
     return problems
 
 
-def _goes_to_login(pool: UserPool, response: HttpResponse, target: str) -> bool:
-    """Tell whether Cognito shows its login page, or goes on to it. Relative addresses are its own."""
-    if response.status == _HTTP_OK:
-        return True
-    base = pool.authorization_endpoint.removesuffix("/oauth2/authorize")
-    path = target.removeprefix(base).partition("?")[0]
-    return response.status in _REDIRECTS and path in {"/login", "/oauth2/login"}
-
-
-def _error_in(target: str) -> str | None:
-    """Return the error code of an error page's or a callback's address; a scope error may hide in the description."""
-    try:
-        query = parse_qs(urlsplit(target).query)
-    except ValueError:
-        return None
-    found = [
-        clean_server_text(value, limit=60) for name in ("error", "error_description") for value in query.get(name, [])
-    ]
-    return "invalid_scope" if "invalid_scope" in found else next(iter(found), None)
-
-
-def _authorize_problem(
-    side: Side, error: str | None, response: HttpResponse, cause: str, cure: str
-) -> FederationProblem:
-    answer = f"says {error}" if error else f"answers {response.status} without going to the login"
-    is_code = error is not None and re.fullmatch(_ERROR_CODE, error) is not None
+def _authorize_problem(side: Side, answer: AuthorizeAnswer, cause: str, cure: str) -> FederationProblem:
+    said = f"says {answer.error}" if answer.error else f"answers {answer.status} without going to the login"
     return FederationProblem(
-        code=str(error) if is_code else "login_not_offered",
+        code=answer.error_code or "login_not_offered",
         side=side,
-        found=f"The {side} pool's authorize endpoint {answer}.",
+        found=f"The {side} pool's authorize endpoint {said}.",
         cause=cause,
         cure=cure,
     )
