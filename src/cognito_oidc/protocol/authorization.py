@@ -6,6 +6,7 @@ that must be random comes from the caller's `random_bytes`, every time from the 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
@@ -17,13 +18,12 @@ from cognito_oidc.errors import CallbackError, ConfigurationError, shown
 from cognito_oidc.protocol.client_authentication import check_client_id
 from cognito_oidc.protocol.encoding import MAX_DEPTH, load_object
 from cognito_oidc.protocol.pkce import derive_code_challenge, generate_code_verifier, generate_opaque_text
+from cognito_oidc.protocol.sealing import seal, unseal
 from cognito_oidc.protocol.wire import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import UnionType
-
-    from joserfc.jwk import OctKey
 
 # RFC 6749 section 3.3.
 _SCOPE_TOKEN: Final = r"[\x21\x23-\x5b\x5d-\x7e]+"
@@ -36,8 +36,7 @@ LANGUAGES: Final = ("de", "en", "es", "fr", "id", "it", "ja", "ko", "pt-BR", "zh
 """The languages of managed login. Source: AWS, "Managed login localization"."""
 _IDP_IDENTIFIER: Final = r"[\w\s+=.@-]{1,40}"  # M: IdpIdentifiers
 _PROVIDER_NAME: Final = r"[^_\s](?:.{0,30}[^_\s])?"  # M: ProviderName, 1 to 32, no outer underscore or space
-_SEAL_KEY_OCTETS: Final = 32
-_SEAL_HEADER: Final = {"alg": "dir", "enc": "A256GCM", "typ": "cognito-oidc-request"}
+_SEAL_PURPOSE: Final = "cognito-oidc-request"
 _SEAL_VERSION: Final = 1
 _SEALED_TYPES: Final[Mapping[str, type | UnionType]] = {
     "url": str,
@@ -105,10 +104,8 @@ class AuthorizationRequest:
 
         Source: RFC 7516 (compact serialization, `dir` with `A256GCM`).
         """
-        from joserfc import jwe  # noqa: PLC0415 - 120 ms, only for who seals
-
         text = json.dumps({"v": _SEAL_VERSION, **asdict(self)}, separators=(",", ":"))
-        sealed = jwe.encrypt_compact(_SEAL_HEADER, text, _seal_key(key), algorithms=["dir", "A256GCM"])
+        sealed = seal(text.encode(), key, purpose=_SEAL_PURPOSE)
         if len(sealed) > _MAX_SEALED:
             msg = (
                 f"The sealed request has {len(sealed)} characters, more than {_MAX_SEALED}: keep app_state small (a "
@@ -129,21 +126,10 @@ class AuthorizationRequest:
             CallbackError: It was not sealed with one of these keys, or was changed; `reason` is `unreadable_request`.
             ConfigurationError: A key is not 32 bytes, or there is none.
         """
-        from joserfc import jwe  # noqa: PLC0415 - 120 ms, only for who seals
-        from joserfc.errors import JoseError  # noqa: PLC0415
-
-        keys = [_seal_key(one) for one in _several(key, one=bytes | bytearray, what="key")]
-        if not keys:
-            msg = "unseal needs at least one key of 32 bytes."
-            raise ConfigurationError(msg)
-        if isinstance(sealed, str) and len(sealed) <= _MAX_SEALED and sealed.isascii():
-            for one in keys:
-                try:
-                    opened = jwe.decrypt_compact(sealed, one, algorithms=["dir", "A256GCM"])
-                    if opened.protected == _SEAL_HEADER:
-                        return cls._from_sealed_text(opened.plaintext or b"")
-                except (JoseError, ValueError, KeyError, TypeError, RecursionError):
-                    continue
+        text = unseal(sealed, key, purpose=_SEAL_PURPOSE, max_length=_MAX_SEALED)
+        if text is not None:
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # other values under this purpose and key
+                return cls._from_sealed_text(text)
         msg = (
             "The sealed authorization request cannot be read: it is missing, cut off or changed, or was sealed with "
             "another key. Start the login again."
@@ -427,12 +413,3 @@ def _has_host(uri: str) -> bool:
         return bool(urlsplit(uri).hostname)
     except ValueError:
         return False
-
-
-def _seal_key(key: object) -> OctKey:
-    from joserfc.jwk import OctKey  # noqa: PLC0415 - 120 ms, only for who seals
-
-    if not isinstance(key, bytes | bytearray) or len(key) != _SEAL_KEY_OCTETS:
-        msg = "A sealing key is 32 random bytes: make one with secrets.token_bytes(32) and keep it secret."
-        raise ConfigurationError(msg)
-    return OctKey.import_key(bytes(key))
