@@ -6,23 +6,19 @@ protocol's.
 
 from __future__ import annotations
 
-import hmac
 import secrets as random_source
 import time
-from collections import OrderedDict
-from dataclasses import replace
 from enum import Enum
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
 
 from cognito_oidc._app_client_credentials import AppClientCredentials, secrets_of
+from cognito_oidc._arrived_answers import ArrivedAnswers
+from cognito_oidc._own_tokens import OwnTokens, check_same_person
 from cognito_oidc._shield import run_shielded
 from cognito_oidc._transport import Transport
 from cognito_oidc.errors import (
-    CognitoOidcError,
     ConfigurationError,
     ExpiredTokenError,
-    InvalidClaimError,
     InvalidGrantError,
     ProtocolError,
     shown,
@@ -59,7 +55,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.callback import Callback
     from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod
     from cognito_oidc.protocol.token_exchange import ExchangedToken, IssuedTokenType, TokenType
-    from cognito_oidc.protocol.typed_claims import IdTokenClaims
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.protocol.wire import HttpRequest
 
@@ -78,7 +73,6 @@ class NotWritten(Enum):
 
 
 _NOT_WRITTEN: Final = NotWritten.NOT_WRITTEN
-_MAX_ARRIVED: Final = 64
 
 MAX_REQUEST_AGE = 600.0
 """Seconds between an authorization request and its callback. Ours; Cognito's own pages give up after five minutes."""
@@ -157,14 +151,11 @@ class CognitoClient:
             msg = f"max_request_age: expected seconds, more than 0, got {max_request_age!r:.40}."
             raise ConfigurationError(msg)
         self._max_request_age = max_request_age
-        # By digest of a refresh token, what came for it: an answer that waits for keys to be verified with, or, where
-        # the ID token in it must not be trusted, the refresh token that came with it.
-        self._arrived: OrderedDict[bytes, TokenSet | str] = OrderedDict()
+        self._arrived = ArrivedAnswers()
         self._clock = clock or time.time
-        _check_verifier(verifier, pool)
-        self._verifier = verifier or TokenVerifier(
-            pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock
-        )
+        if verifier is None:
+            verifier = TokenVerifier(pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock)
+        self._own_tokens = OwnTokens(pool, client_id=client_id, verifier=verifier)
 
     @property
     def pool(self) -> UserPool:
@@ -289,7 +280,7 @@ class CognitoClient:
         endpoint = self._metadata.require("token_endpoint")
         expects_id_token = "openid" in request.scopes
         if expects_id_token:
-            await self._load_keys()
+            await self._own_tokens.load_keys()
         me = await self._credentials.read()
 
         async def exchange() -> TokenSet:
@@ -302,7 +293,7 @@ class CognitoClient:
             if expects_id_token and tokens.id_token is None:
                 msg = "Cannot use the token answer: openid was asked for and no ID token came."
                 raise ProtocolError(msg)
-            return await self._verified(tokens, nonce=request.nonce, max_age=request.max_age)
+            return await self._own_tokens.verified(tokens, nonce=request.nonce, max_age=request.max_age)
 
         return await run_shielded(exchange)
 
@@ -321,32 +312,36 @@ class CognitoClient:
             KeysUnavailableError: There are no keys to verify it with, and they cannot be had. Nothing is lost: the same
                 call goes on where this one ended.
             TransportError: No usable answer. With rotation on, the old refresh token may be used up.
-            ConfigurationError: There is no refresh token.
+            ConfigurationError: There is no refresh token, or the tokens are another pool's or app client's.
 
         Source: RFC 6749 section 6; OpenID Connect Core 1.0 section 12.2.
         """
-        token = _refresh_token_of(tokens)
+        token = self._own_tokens.refresh_token_of(tokens)
         old = None if isinstance(tokens, str) else tokens.claims
         endpoint = self._metadata.require("token_endpoint")
         if old is not None:
-            await self._load_keys()
-        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
+            await self._own_tokens.load_keys()
         me = await self._credentials.read()
 
         async def accept(answer: TokenSet) -> TokenSet:
-            new = await self._verified_or_kept(answer, token, digest)
-            _check_same_person(old, new.claims)
+            try:
+                new = await self._own_tokens.verified(answer, nonce=None, max_age=None)
+            except BaseException as error:
+                self._arrived.keep_after(error, token, answer)
+                raise
+            check_same_person(old, new.claims)
             return new
 
         async def exchange() -> TokenSet:
-            latest = self._arrived.pop(digest, token)
+            latest = self._arrived.take(token)
             if isinstance(latest, TokenSet):
                 try:
                     return await accept(latest)
-                except ExpiredTokenError:  # it waited too long
-                    self._arrived.pop(digest, None)
-                    latest = latest.refresh_token or token
-            sent = latest
+                except ExpiredTokenError:  # it waited too long; the refresh token in it did not
+                    self._arrived.take(token)
+                    sent = latest.refresh_token or token
+            else:
+                sent = latest
             try:
                 answer = await self._token_request(
                     lambda who: refresh_request(sent, token_endpoint=endpoint, authentication=who),
@@ -354,9 +349,9 @@ class CognitoClient:
                     grant="refresh_token",
                     secrets=(token, sent),
                 )
-            except Exception as error:
+            except BaseException as error:
                 if sent != token and not isinstance(error, InvalidGrantError):
-                    self._keep_arrived(digest, sent)
+                    self._arrived.keep(token, sent)
                 raise
             return await accept(keep_refresh_token(answer, sent))
 
@@ -477,11 +472,11 @@ class CognitoClient:
             ProtocolError: The answer is of another person, or no attributes.
             OAuthError: Cognito refused: the token expired, was revoked, or has no `openid` scope.
             TransportError: No usable answer.
-            ConfigurationError: Nothing says who it must be.
+            ConfigurationError: Nothing says who it must be, or the tokens are another pool's or app client's.
 
         Source: OpenID Connect Core 1.0 section 5.3.
         """
-        _check_tokens(tokens)
+        self._own_tokens.check(tokens)
         access_token = tokens if isinstance(tokens, str) else tokens.access_token
         if isinstance(expected_sub, NotWritten):
             if isinstance(tokens, str) or tokens.claims is None:
@@ -503,11 +498,11 @@ class CognitoClient:
         Raises:
             OAuthError: Cognito refused.
             TransportError: No usable answer.
-            ConfigurationError: There is no refresh token.
+            ConfigurationError: There is no refresh token, or the tokens are another pool's or app client's.
 
         Source: RFC 7009; AWS, "The token revocation endpoint".
         """
-        token = _refresh_token_of(tokens)
+        token = self._own_tokens.refresh_token_of(tokens)
         endpoint = self._metadata.require("revocation_endpoint")
 
         async def attempt(who: ClientAuthentication) -> None:
@@ -568,69 +563,3 @@ class CognitoClient:
             )
 
         return await self._credentials.authenticated(attempt, who)
-
-    async def _load_keys(self) -> None:
-        """Fetch keys where there are none, before anything is used up that the answer could not be verified for."""
-        if self._verifier.health().state in {"empty", "dead"}:
-            await self._verifier.preload()
-
-    def _keep_arrived(self, digest: bytes, answer: TokenSet | str) -> None:
-        """Keep what came for a refresh token: with rotation it is, or holds, the only one that is still good."""
-        self._arrived[digest] = answer
-        while len(self._arrived) > _MAX_ARRIVED:
-            self._arrived.popitem(last=False)
-
-    async def _verified_or_kept(self, answer: TokenSet, token: str, digest: bytes) -> TokenSet:
-        """Return the verified answer to a refresh token; where that fails, keep what the next call goes on with."""
-        try:
-            return await self._verified(answer, nonce=None, max_age=None)
-        except CognitoOidcError as error:
-            if error.retryable:
-                self._keep_arrived(digest, answer)
-            elif answer.refresh_token is not None and answer.refresh_token != token:
-                self._keep_arrived(digest, answer.refresh_token)
-            raise
-
-    async def _verified(self, tokens: TokenSet, *, nonce: str | None, max_age: float | None) -> TokenSet:
-        if tokens.id_token is None:
-            return tokens
-        claims = await self._verifier.verify_id_token(
-            tokens.id_token, nonce=nonce, access_token=tokens.access_token, max_age=max_age
-        )
-        if claims.aud != self._client_id:  # a verifier that was handed in may accept several app clients
-            msg = f"The ID token is for app client {shown(claims.aud)}, expected {self._client_id!r}."
-            raise InvalidClaimError(msg, claim="aud", expected=self._client_id, actual=claims.aud)
-        return replace(tokens, claims=claims)
-
-
-def _check_verifier(verifier: object, pool: UserPool) -> None:
-    if verifier is None:
-        return
-    if not isinstance(verifier, TokenVerifier):
-        msg = f"verifier= expects a TokenVerifier, got {shown(verifier)}."
-        raise ConfigurationError(msg)
-    if dict(verifier.pool.accepted_issuers) != dict(pool.accepted_issuers):
-        msg = f"verifier= is of {verifier.pool.issuer!r}, not of {pool.issuer!r}: both need the same user pool."
-        raise ConfigurationError(msg)
-
-
-def _check_tokens(tokens: TokenSet | str) -> None:
-    if not isinstance(tokens, TokenSet | str):
-        msg = f"Expected the TokenSet that was returned, or a token as text; got {shown(tokens)}."
-        raise ConfigurationError(msg)
-
-
-def _refresh_token_of(tokens: TokenSet | str) -> str:
-    _check_tokens(tokens)
-    token = tokens if isinstance(tokens, str) else tokens.refresh_token
-    if token is None:
-        msg = "These tokens have no refresh token: only the authorization code flow returns one."
-        raise ConfigurationError(msg)
-    return token
-
-
-def _check_same_person(old: IdTokenClaims | None, new: IdTokenClaims | None) -> None:
-    """Check that a refreshed ID token is of the same person. Source: OpenID Connect Core 1.0 section 12.2."""
-    if old is not None and new is not None and not hmac.compare_digest(old.sub.encode(), new.sub.encode()):
-        msg = "The refreshed ID token is of another person (sub differs): the tokens were not used."
-        raise InvalidClaimError(msg, claim="sub", expected="the sub of the tokens that were refreshed")
