@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cognito_oidc.cli.console import CommandError, MisconfiguredError, UnreachableError
-from cognito_oidc.errors import CognitoOidcError, ConfigurationError, KeysUnavailableError, TransportError
+from cognito_oidc.cli.console import CommandError
+from cognito_oidc.cli.exit_codes import exit_code_of
+from cognito_oidc.errors import CognitoOidcError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,12 +38,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except ConfigurationError as error:
-            raise MisconfiguredError(str(error)) from error
-        except (TransportError, KeysUnavailableError) as error:
-            raise UnreachableError(str(error)) from error
         except CognitoOidcError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), exit_code_of(error)) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})

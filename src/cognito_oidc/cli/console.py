@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cognito_oidc.cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -24,21 +26,20 @@ _NOTE_COLUMN: Final = _SHORT + len("...") + 2
 
 
 class CommandError(click.ClickException):
-    """What ends a command in one line on standard error. Usage errors are click's own, with exit code 2."""
+    """What ends a command in one line on standard error. Usage errors are click's own."""
 
-    exit_code = 1
-
-
-class UnreachableError(CommandError):
-    """The network failed."""
-
-    exit_code = 5
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        """Say what went wrong, and how the command ends."""
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc] # click reads it from the instance
 
 
 class MisconfiguredError(CommandError):
     """The configuration or the installation is wrong."""
 
-    exit_code = 6
+    def __init__(self, message: str) -> None:
+        """Say what has to be changed."""
+        super().__init__(message, ExitCode.CONFIGURATION)
 
 
 class StepFailedError(Exception):

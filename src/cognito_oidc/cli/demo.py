@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cognito_oidc.cli.console import Console, MisconfiguredError
+from cognito_oidc.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from cognito_oidc.cli.story import StoryName
 
 _NEEDED: Final = ("jinja2", "starlette", "uvicorn")  # the extra `emulator`
-_INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
 _PATIENCE: Final = 300  # seconds; Cognito's own login pages give up after five minutes too
 
 
@@ -83,5 +83,5 @@ def demo(ctx: click.Context, *, story: StoryName, browser: bool, timeout: int, p
         good = asyncio.run(tell(Console(), story, patience=timeout if browser else None, port=port))
     except KeyboardInterrupt:
         click.echo("\nInterrupted.", err=True)
-        ctx.exit(_INTERRUPTED)
+        ctx.exit(ExitCode.INTERRUPTED)
     ctx.exit(0 if good else 1)

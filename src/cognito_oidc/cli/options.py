@@ -1,0 +1,77 @@
+"""The options that commands share: which profile is meant, and what replaces its settings."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cognito_oidc.cli.profiles import load_profile
+from cognito_oidc.cli.secret_source import HOW_TO_WRITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FLAGS: Final = (
+    click.option("--pool-id", metavar="ID", help="The user pool, such as eu-west-1_AbC123xyz."),
+    click.option("--region", metavar="REGION", help="Its Region; the id says it too."),
+    click.option("--domain", metavar="DOMAIN", help="Its domain: a prefix, a host name or a URL."),
+    click.option("--endpoint-url", metavar="URL", help="A local server in place of AWS, such as the emulator."),
+    click.option("--client-id", metavar="ID", help="The app client."),
+    click.option(
+        "--client-secret-from",
+        metavar="SOURCE",
+        help=f"Where its secret is: {HOW_TO_WRITE}. The secret itself is never an option.",
+    ),
+    click.option(
+        "--redirect-uri",
+        "redirect_uris",
+        metavar="URL",
+        multiple=True,
+        help="A callback URL of the app client; several are tried in this order.",
+    ),
+    click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="A scope to ask for; can be repeated."),
+    click.option("--provider", metavar="NAME", help="The provider that people sign in with."),
+    click.option("--logout-uri", metavar="URL", help="A sign-out URL of the app client."),
+    click.option("--identity-pool-id", metavar="ID", help="The identity pool, for AWS credentials."),
+    click.option("--store", type=click.Choice(["keyring", "file"]), help="Where sign-ins are kept. [default: keyring]"),
+)
+_NAMES: Final = (
+    "pool_id",
+    "region",
+    "domain",
+    "endpoint_url",
+    "client_id",
+    "client_secret_from",
+    "redirect_uris",
+    "scopes",
+    "provider",
+    "logout_uri",
+    "identity_pool_id",
+    "store",
+)
+
+
+def profile_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command `--profile` and the settings that can replace the profile's; it is called with `profile=`.
+
+    Raises:
+        CommandError: When the command runs, and the profile cannot be used.
+    """
+
+    @wraps(command)
+    def with_profile(*, profile: str | None, **arguments: Any) -> object:  # noqa: ANN401 - the command's own
+        flags = {name: arguments.pop(name) for name in _NAMES}
+        return command(profile=load_profile(profile, flags), **arguments)
+
+    decorated: Callable[..., object] = with_profile
+    for option in reversed(_FLAGS):
+        decorated = option(decorated)
+    return click.option(
+        "--profile", metavar="NAME", help="A profile of the file. [default: COGNITO_PROFILE, or the file's own]"
+    )(decorated)
+
+
+no_input = click.option("--no-input", is_flag=True, help="Never ask a person anything: end with an exit code instead.")
+"""The option `--no-input`, for commands that would open a browser, ask for a paste or for a confirmation."""
