@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cognito_oidc import errors
 from cognito_oidc.errors import (
     AuthorizationDeniedError,
+    BearerUsageError,
     CallbackError,
     CognitoOidcError,
     ConfigurationError,
@@ -23,6 +24,7 @@ from cognito_oidc.errors import (
     KeysUnavailableError,
     LoginRequiredError,
     MalformedTokenError,
+    MissingTokenError,
     OAuthError,
     ProtocolError,
     RateLimitedError,
@@ -48,7 +50,9 @@ TREE = {
     "InvalidGrantError": ("OAuthError", "invalid_grant", 401, False),
     "InvalidClientError": ("OAuthError", "invalid_client", 500, False),
     "RateLimitedError": ("OAuthError", "rate_limited", 503, True),
+    "BearerUsageError": ("CognitoOidcError", "invalid_request", 400, False),
     "TokenVerificationError": ("CognitoOidcError", "invalid_token", 401, False),
+    "MissingTokenError": ("TokenVerificationError", "missing_token", 401, False),
     "MalformedTokenError": ("TokenVerificationError", "malformed_token", 401, False),
     "InvalidSignatureError": ("TokenVerificationError", "invalid_signature", 401, False),
     "UnknownKeyError": ("TokenVerificationError", "unknown_key", 401, False),
@@ -74,7 +78,9 @@ SAMPLES: dict[str, CognitoOidcError] = {
     "InvalidGrantError": InvalidGrantError("m", error="invalid_grant", description="d", status=400, request_id="r"),
     "InvalidClientError": InvalidClientError("m", error="invalid_client", status=401, causes=("Because.",)),
     "RateLimitedError": RateLimitedError("m", error="too_many_requests", status=429, retry_after=3.0),
+    "BearerUsageError": BearerUsageError("m"),
     "TokenVerificationError": TokenVerificationError("m", causes=("Because.",)),
+    "MissingTokenError": MissingTokenError("m"),
     "MalformedTokenError": MalformedTokenError("m"),
     "InvalidSignatureError": InvalidSignatureError("m"),
     "UnknownKeyError": UnknownKeyError("m", looked_up=True),
@@ -146,7 +152,15 @@ def test_an_explanation_is_whole_sentences(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["MalformedTokenError", "InsufficientScopeError", "CallbackError", "StateMismatchError"]
+    "name",
+    [
+        "BearerUsageError",
+        "MissingTokenError",
+        "MalformedTokenError",
+        "InsufficientScopeError",
+        "CallbackError",
+        "StateMismatchError",
+    ],
 )
 def test_what_a_person_meets_is_explained(name: str) -> None:
     """Where the raiser names no cause, the class has some."""
@@ -185,10 +199,31 @@ def test_code_and_retry_after_of_the_raiser_replace_those_of_the_class() -> None
         pytest.param(
             MalformedTokenError("no token"), 'Bearer error="invalid_token", error_description="no token"', id="401"
         ),
+        pytest.param(MissingTokenError("m"), 'Bearer realm="api"', id="no token: no error code"),
         pytest.param(
-            InvalidClaimError('iss is "x\\y"\r\nSet-Cookie: a=b\u2028é', claim="iss", expected="e"),
-            'Bearer error="invalid_token", error_description="iss is ?x?y???Set-Cookie: a=b??"',
+            BearerUsageError("two headers"),
+            'Bearer error="invalid_request", error_description="two headers"',
+            id="400",
+        ),
+        pytest.param(
+            MalformedTokenError('kid is "x\\y"\r\nSet-Cookie: a=b\u2028é'),
+            'Bearer error="invalid_token", error_description="kid is ?x?y???Set-Cookie: a=b??"',
             id="a message that would break the header",
+        ),
+        pytest.param(
+            MalformedTokenError("x" * 201),
+            f'Bearer error="invalid_token", error_description="{"x" * 197}..."',
+            id="a message that is too long for a header",
+        ),
+        pytest.param(
+            InvalidClaimError("m", claim="client_id", expected="one of web, job", actual="'other'"),
+            'Bearer error="invalid_token", error_description="The token\'s client_id is not accepted here."',
+            id="what would have been accepted is not for everybody",
+        ),
+        pytest.param(
+            ExpiredTokenError("expired 5 s ago", claim="exp", expected="later"),
+            'Bearer error="invalid_token", error_description="expired 5 s ago"',
+            id="the caller may know when it expired",
         ),
         pytest.param(
             InsufficientScopeError("lacks a scope", claim="scope", expected="orders/read orders/write"),
@@ -216,6 +251,24 @@ def test_code_and_retry_after_of_the_raiser_replace_those_of_the_class() -> None
 def test_the_www_authenticate_header_is_that_of_rfc_6750(error: CognitoOidcError, header: str | None) -> None:
     """RFC 6750 section 3: one line, quoted strings without quotes and backslashes inside; None where none belongs."""
     assert error.www_authenticate() == header
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        pytest.param(ConfigurationError("m"), {}, id="500"),
+        pytest.param(MissingTokenError("m"), {"WWW-Authenticate": 'Bearer realm="api"'}, id="401"),
+        pytest.param(KeysUnavailableError("m"), {"Retry-After": "1"}, id="503, nobody knows how long"),
+        pytest.param(KeysUnavailableError("m", retry_after=0.0), {"Retry-After": "1"}, id="503, now"),
+        pytest.param(KeysUnavailableError("m", retry_after=2.0), {"Retry-After": "2"}, id="503, two seconds"),
+        pytest.param(
+            UnknownKeyError("m", looked_up=False, retry_after=2.01), {"Retry-After": "3"}, id="503, a bit longer"
+        ),
+    ],
+)
+def test_an_answer_has_the_headers_that_belong_to_it(error: CognitoOidcError, headers: dict[str, str]) -> None:
+    """RFC 9110 sections 10.2.3 and 11.6.1: a challenge with 401, whole seconds, rounded up, with 503."""
+    assert error.response_headers() == headers
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cognito_oidc.federation import check_federation
     from cognito_oidc.multi_pool_verifier import MultiPoolVerifier
     from cognito_oidc.protocol.authorization import AuthorizationRequest
+    from cognito_oidc.protocol.bearer import parse_bearer_token
     from cognito_oidc.protocol.callback import peek_state
     from cognito_oidc.protocol.events import (
         KeyAppeared,
@@ -66,6 +67,7 @@ __all__ = [
     "VerifierEvent",
     "VerifierHealth",
     "check_federation",
+    "parse_bearer_token",
     "peek_state",
 ]
 
@@ -98,6 +100,7 @@ _MODULES = {
     "VerifierEvent": ".protocol.events",
     "VerifierHealth": "._verification",
     "check_federation": ".federation",
+    "parse_bearer_token": ".protocol.bearer",
     "peek_state": ".protocol.callback",
 }
 

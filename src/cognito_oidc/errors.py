@@ -15,7 +15,9 @@ CognitoOidcError                        the base; never raised itself
 │   ├── InvalidGrantError               send the person to log in again
 │   ├── InvalidClientError              fix the credentials
 │   └── RateLimitedError                slow down
+├── BearerUsageError                    REQUEST: it carries its token as RFC 6750 does not allow; 400
 ├── TokenVerificationError              TOKEN: must not be trusted; 401
+│   ├── MissingTokenError               there is none: log in
 │   ├── MalformedTokenError
 │   ├── InvalidSignatureError
 │   ├── UnknownKeyError
@@ -40,6 +42,7 @@ from typing import ClassVar, Literal
 
 __all__ = [
     "AuthorizationDeniedError",
+    "BearerUsageError",
     "CallbackError",
     "CognitoOidcError",
     "ConfigurationError",
@@ -53,6 +56,7 @@ __all__ = [
     "KeysUnavailableError",
     "LoginRequiredError",
     "MalformedTokenError",
+    "MissingTokenError",
     "OAuthError",
     "ProtocolError",
     "RateLimitedError",
@@ -75,6 +79,8 @@ _LOOKS_SECRET = r"eyJ[A-Za-z0-9_+=.-]*|[A-Za-z0-9_+=-]{24,}"
 _ERROR_CODE = r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}"
 # RFC 6750 section 3: the characters of error_description and scope in the WWW-Authenticate header.
 _NOT_QUOTABLE = r'[^\x20-\x7e]|["\\]'
+_MAX_DESCRIPTION = 200  # a header that grows with the configuration would be cut, or refused, by what stands in between
+_UNAVAILABLE = 503
 
 
 def clean_server_text(text: object, *, limit: int = _MAX_SERVER_TEXT) -> str | None:
@@ -165,6 +171,22 @@ class CognitoOidcError(Exception):
         Source: RFC 6750 section 3.
         """
         return None
+
+    def response_headers(self) -> dict[str, str]:
+        """Return the headers that belong to an answer of `http_status`, for an API that answers its own caller.
+
+        They are `WWW-Authenticate` where the caller has to bring another token, and `Retry-After`, in whole seconds,
+        where it has to wait: with every 503, and wherever the wait is known.
+
+        Source: RFC 9110 sections 10.2.3, 11.6.1.
+        """
+        headers = {}
+        challenge = self.www_authenticate()
+        if challenge is not None:
+            headers["WWW-Authenticate"] = challenge
+        if self.retry_after is not None or self.http_status == _UNAVAILABLE:
+            headers["Retry-After"] = str(max(1, -int(-(self.retry_after or 0) // 1)))  # rounded up, without math
+        return headers
 
 
 class ConfigurationError(CognitoOidcError, ValueError):
@@ -338,6 +360,30 @@ class RateLimitedError(OAuthError):
     )
 
 
+def _bearer_challenge(error: str, description: str) -> str:
+    """Return the challenge of RFC 6750 section 3, one line that nothing in the description can break."""
+    short = description if len(description) <= _MAX_DESCRIPTION else f"{description[: _MAX_DESCRIPTION - 3]}..."
+    return f'Bearer error="{error}", error_description="{re.sub(_NOT_QUOTABLE, "?", short)}"'
+
+
+class BearerUsageError(CognitoOidcError):
+    """A request carries its token in a way that RFC 6750 does not allow, so that nobody can say which one counts.
+
+    Source: RFC 6750 section 3.1, `invalid_request`.
+    """
+
+    code = "invalid_request"
+    http_status = 400
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "A proxy or a middleware adds an Authorization header of its own to the one that the caller sent.",
+        "Somebody tries to have one part of the system judge another token than the other part. Refusing is right.",
+    )
+
+    def www_authenticate(self) -> str | None:
+        """Return `Bearer error="invalid_request", error_description="..."`."""
+        return _bearer_challenge("invalid_request", str(self))
+
+
 class TokenVerificationError(CognitoOidcError):
     """The token must not be trusted: answer 401."""
 
@@ -346,8 +392,32 @@ class TokenVerificationError(CognitoOidcError):
     _bearer_error: ClassVar[str] = "invalid_token"
 
     def www_authenticate(self) -> str | None:
-        """Return `Bearer error="invalid_token", error_description="..."`; the description is this error's message."""
-        return f'Bearer error="{self._bearer_error}", error_description="{re.sub(_NOT_QUOTABLE, "?", str(self))}"'
+        """Return `Bearer error="invalid_token", error_description="..."`, the description for whoever sent the token.
+
+        It says what is wrong with the token. What would have been accepted, such as the app clients that may call,
+        is in the message alone, for the log.
+        """
+        return _bearer_challenge(self._bearer_error, self._description_for_callers())
+
+    def _description_for_callers(self) -> str:
+        return str(self)
+
+
+class MissingTokenError(TokenVerificationError):
+    """The request brings no bearer token: no `Authorization` header, or one of another scheme.
+
+    Source: RFC 6750 section 3.1: "the resource server SHOULD NOT include an error code".
+    """
+
+    code = "missing_token"
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "The caller sends no Authorization header, or a proxy removed it.",
+        "The header has another scheme than Bearer.",
+    )
+
+    def www_authenticate(self) -> str | None:
+        """Return a challenge without an error code; RFC 6750 wants some parameter in it, and realm says nothing."""
+        return 'Bearer realm="api"'
 
 
 class MalformedTokenError(TokenVerificationError):
@@ -430,6 +500,9 @@ class InvalidClaimError(TokenVerificationError):
         self.actual = actual
         self.signature_checked = signature_checked
 
+    def _description_for_callers(self) -> str:
+        return f"The token's {self.claim} is not accepted here."
+
 
 class ExpiredTokenError(InvalidClaimError):
     """The token was good once: refresh and try again."""
@@ -439,6 +512,9 @@ class ExpiredTokenError(InvalidClaimError):
         "The token is older than its lifetime (60 minutes unless the app client says otherwise): refresh it.",
         "The clock of this machine is ahead: compare it with a time server before you raise leeway.",
     )
+
+    def _description_for_callers(self) -> str:
+        return str(self)
 
 
 class InsufficientScopeError(InvalidClaimError):
@@ -454,6 +530,9 @@ class InsufficientScopeError(InvalidClaimError):
         "The person is not in the group, or was added to it after this token was issued: refresh it.",
     )
     _bearer_error = "insufficient_scope"
+
+    def _description_for_callers(self) -> str:
+        return str(self)
 
     def www_authenticate(self) -> str | None:
         """Return the header of RFC 6750, with a `scope` member where scopes were asked for."""
