@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test npm screenshots ring1 lint format types layers docs check surface lock benchmarks clean
+.PHONY: help demo test npm screenshots ring1 lint format types layers docs check surface lock benchmarks fidelity clean
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
@@ -67,6 +67,9 @@ benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/bench
 	$(BENCH)/bin/python -m benchmarks.fairness --publish
 	$(BENCH)/bin/python -m benchmarks.keys --publish
 	$(BENCH)/bin/python -m benchmarks.token_endpoint --publish
+
+fidelity: $(DEV) ## ask every local Cognito what it does as Cognito does; renews its table in docs/emulator.md
+	$(BIN)/python -W ignore -m benchmarks.fidelity --publish
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist docs/_build

@@ -258,17 +258,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [list(head), rule, *lines])
 
 
-def publish(name: str, blocks: Mapping[str, str], pictures: Mapping[str, str]) -> None:
-    """Put blocks between their markers into the page, and pictures beside it."""
-    page = PAGE.read_text(encoding="utf-8")
+def publish(name: str, blocks: Mapping[str, str], pictures: Mapping[str, str], *, path: Path = PAGE) -> None:
+    """Put blocks between their markers into a page, and pictures beside it."""
+    page = path.read_text(encoding="utf-8")
     for block, text in blocks.items():
         begin, end = f"<!-- begin {block}, written by benchmarks/{name}.py -->", f"<!-- end {block} -->"
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            sys.exit(f"{PAGE} has no place for {begin}")
+            sys.exit(f"{path} has no place for {begin}")
         page = f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"
-    PAGE.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8")
     IMAGES.mkdir(exist_ok=True)
     for picture, svg in pictures.items():
         (IMAGES / f"{picture}.svg").write_text(svg, encoding="utf-8")
@@ -279,6 +279,8 @@ def run(
     measure: Callable[[bool], Json],
     blocks_of: Callable[[Json], dict[str, str]],
     pictures_of: Callable[[Json], dict[str, str]],
+    *,
+    page: Path = PAGE,
 ) -> None:
     """Run a benchmark's command line.
 
@@ -287,6 +289,7 @@ def run(
         measure: Measures; True asks for tiny counts.
         blocks_of: The tables of a result, by the name of their place in the page.
         pictures_of: The pictures of a result, by name.
+        page: The page that the tables stand on.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--quick", action="store_true", help="tiny counts, no Node.js: does it work at all?")
@@ -304,4 +307,4 @@ def run(
         RESULTS.mkdir(exist_ok=True)
         kept.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if arguments.publish or arguments.render:
-        publish(name, blocks, pictures_of(result))
+        publish(name, blocks, pictures_of(result), path=page)
