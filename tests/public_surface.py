@@ -18,10 +18,13 @@ FIXTURE = Path(__file__).parent / "fixtures" / "public_surface.txt"
 
 SOURCE = Path(__file__).parent.parent / "src"
 
-# Every file of integrations/ but those that begin with an underscore.
+# Every file of integrations/ but those that begin with an underscore; a folder that has files of its own is one module.
+_FILES = sorted((SOURCE / "cognito_oidc" / "integrations").rglob("*.py"))
 INTEGRATIONS = tuple(
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-    for path in sorted((SOURCE / "cognito_oidc" / "integrations").rglob("[!_]*.py"))
+    ".".join(public.relative_to(SOURCE).with_suffix("").parts)
+    for path in _FILES
+    for public in (path.parent if path.name == "__init__.py" and any(path.parent.glob("_[!_]*.py")) else path,)
+    if not public.name.startswith("_")
 )
 PUBLIC_MODULES = (
     "cognito_oidc",
