@@ -138,7 +138,7 @@ def test_browser_of_the_system_signs_in(tmp_path: Path, story: str, steps: int) 
     signed_in, *others = (tmp_path / "pages").read_text(encoding="utf-8").strip().split("\n\n")
     assert signed_in.startswith("200 /done? ")
     assert "You are signed in" in signed_in
-    assert all(page.startswith("200 /done? ") and "Done: close this page." in page for page in others)
+    assert all(page.startswith("200 /done? ") and "<h1>Done</h1><p>Close this page.</p>" in page for page in others)
 
 
 def test_person_who_never_comes_back(run: Run) -> None:

@@ -10,10 +10,11 @@ import os
 import sys
 import threading
 import webbrowser
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from cognito_oidc.cli.console import StepFailedError
+from cognito_oidc.cli.loopback_page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from cognito_oidc.cli.console import Console
     from cognito_oidc.cli.loopback import LoopbackListener
     from cognito_oidc.emulator import Person
+
+
+_SIGNED_IN: Final = Page(heading="You are signed in", text="The rest happens in the terminal.")
+_DONE: Final = Page(heading="Done", text="Close this page.")
 
 
 class Browser(Protocol):
@@ -76,8 +81,8 @@ class SystemBrowser:
             StepFailedError: The browser did not come back in time.
         """
         following = (*addresses[1:], None)
-        message = "You are signed in: the rest happens in the terminal." if told else "Done: close this page."
-        arrivals = [self._expect(each, then, message) for each, then in zip(addresses, following, strict=True)]
+        page = _SIGNED_IN if told else _DONE
+        arrivals = [self._expect(each, then, page) for each, then in zip(addresses, following, strict=True)]
         if open_system_browser(addresses[0]):
             self._console.say("Your browser opens this address. If it does not, open it yourself, on this machine:")
         else:
@@ -92,10 +97,10 @@ class SystemBrowser:
             expected = f"a visit of {self.origin} within {self._patience:g} seconds"
             raise StepFailedError("the browser comes back", expected=expected, came="nobody") from None
 
-    def _expect(self, address: str, then: str | None, message: str) -> asyncio.Future[str]:
+    def _expect(self, address: str, then: str | None, page: Page) -> asyncio.Future[str]:
         query = parse_qs(urlsplit(address).query)
         state = query.get("state", [None])[0]
-        return self._listener.expect(urlsplit(_end_of(address)).path, state=state, message=message, then=then)
+        return self._listener.expect(urlsplit(_end_of(address)).path, state=state, page=page, then=then)
 
 
 def open_system_browser(address: str) -> bool:
