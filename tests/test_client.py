@@ -28,7 +28,7 @@ from cognito_oidc import (
     TokenVerifier,
     UserPool,
     _app_client_credentials,
-    _transport,
+    _exchange,
 )
 from cognito_oidc.emulator import CognitoEmulator
 from cognito_oidc.emulator import tokens as emulator_tokens
@@ -626,7 +626,7 @@ async def test_slow_second_secret_is_not_waited_for(
     http: httpx.AsyncClient, clock: Clock, cognito: Cognito, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A secret read anew after a refusal has the time of an exchange; then the refusal is what there is to say."""
-    monkeypatch.setattr(_app_client_credentials, "LIMITS", {Endpoint.TOKEN: _transport.Limits(total=0.05)})
+    monkeypatch.setattr(_app_client_credentials, "LIMITS", {Endpoint.TOKEN: _exchange.Limits(total=0.05)})
     waits = iter([0, 60])
 
     async def slower() -> str:
@@ -941,8 +941,8 @@ ACTS: dict[str, Callable[[CognitoClient], Awaitable[object]]] = {
 @pytest.mark.parametrize("act", ACTS)
 async def test_faults_of_every_endpoint(monkeypatch: pytest.MonkeyPatch, act: str, library: str) -> None:
     """Reset, stall, drip, truncation, 5xx, HTML, bomb, redirect: our error, in time, and the next call works."""
-    patient = _transport.Limits(body=4096, attempts=2)
-    monkeypatch.setattr(_transport, "_FIRST_WAIT", 0.01)
+    patient = _exchange.Limits(body=4096, attempts=2)
+    monkeypatch.setattr(_exchange, "_FIRST_WAIT", 0.01)
     bomb = Answer(body=gzip.compress(b" " * 1_000_000), headers=(("Content-Encoding", "gzip"),))
     faults: list[tuple[Answer, type[CognitoOidcError]]] = [
         (Answer(fault="reset"), TransportError),
@@ -969,7 +969,7 @@ async def test_faults_of_every_endpoint(monkeypatch: pytest.MonkeyPatch, act: st
             for fault, error in faults:
                 server.answer(fault)
                 limits = patient._replace(total=0.12) if fault.hangs else patient
-                monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, limits))
+                monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, limits))
                 started = time.monotonic()
                 with pytest.raises(CognitoOidcError) as raised:
                     await ACTS[act](client)

@@ -25,7 +25,7 @@ from cognito_oidc import (
     TokenSet,
     TokenVerifier,
     UserPool,
-    _transport,
+    _exchange,
 )
 from cognito_oidc.errors import CognitoOidcError
 from cognito_oidc.protocol.callback import parse_callback
@@ -94,8 +94,8 @@ class Canaries:
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let repetitions come at once."""
-    monkeypatch.setattr(_transport, "_FIRST_WAIT", 0.001)
-    monkeypatch.setattr(_transport, "_LONGEST_WAIT", 0.001)
+    monkeypatch.setattr(_exchange, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(_exchange, "_LONGEST_WAIT", 0.001)
 
 
 @pytest.fixture
@@ -169,8 +169,8 @@ async def test_nothing_is_seen_of_any_exchange(
     canaries: Canaries, monkeypatch: pytest.MonkeyPatch, library: str | None
 ) -> None:
     """Every call against every hostile answer, with every log at DEBUG."""
-    short = _transport.Limits(total=0.08, body=4096, attempts=2)
-    monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, short))
+    short = _exchange.Limits(total=0.08, body=4096, attempts=2)
+    monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, short))
     http = None if library is None else importlib.import_module(library).AsyncClient()
     with FaultServer() as server:
         pool = UserPool(POOL_ID, domain="acme", endpoint_url=server.url)

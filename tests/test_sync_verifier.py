@@ -344,11 +344,11 @@ def test_client_of_another_shape_is_refused_at_once(clock: Clock) -> None:
 
 def test_dripping_endpoint_does_not_hold_anybody(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends its headers byte after byte is given up in time; who waits is told the same."""
-    from cognito_oidc import _transport
+    from cognito_oidc import _exchange
     from cognito_oidc.protocol.wire import Endpoint
 
-    limits = {**_transport.LIMITS, Endpoint.JWKS: _transport.Limits(0.2, 0.2, 0.3, 64 * 1024, 2)}
-    monkeypatch.setattr(_transport, "LIMITS", limits)
+    limits = {**_exchange.LIMITS, Endpoint.JWKS: _exchange.Limits(0.2, 0.2, 0.3, 64 * 1024, 2)}
+    monkeypatch.setattr(_exchange, "LIMITS", limits)
     with FaultServer() as server:
         server.answer(Answer(fault="drip", pause=0.1))
         pool = UserPool(POOL_ID, endpoint_url=server.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import gzip
 import importlib
@@ -18,8 +19,9 @@ import anyio
 import httpx
 import pytest
 
-from cognito_oidc import _transport
-from cognito_oidc._transport import Limits, SyncTransport, Transport
+from cognito_oidc import _exchange, _transport
+from cognito_oidc._exchange import Limits
+from cognito_oidc._transport import SyncTransport, Transport
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, ProtocolError, TransportError
 from cognito_oidc.protocol.wire import Endpoint, HttpRequest, HttpResponse
 from tests.fault_server import Answer, FaultServer, gzip_bomb, unreachable
@@ -51,15 +53,15 @@ def server() -> Iterator[FaultServer]:
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let repetitions come at once, and only one of them."""
-    monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, PATIENT))
-    monkeypatch.setattr(_transport, "_FIRST_WAIT", 0.01)
+    monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, PATIENT))
+    monkeypatch.setattr(_exchange, "_FIRST_WAIT", 0.01)
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
     """Let an answer that hangs hang for a short time: a busy machine must not make others look like it."""
     if answer.hangs:
         wait = 10 if answer.fault.startswith("drip") else SHORT.read
-        monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, SHORT._replace(read=wait)))
+        monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, SHORT._replace(read=wait)))
 
 
 _TLS = ssl.create_default_context()
@@ -109,7 +111,7 @@ def assert_nothing_foreign(error: BaseException) -> None:
             continue
         seen.append(one)
         left.extend((one.__cause__, one.__context__))
-        assert isinstance(one, CognitoOidcError | _transport._Unusable), one
+        assert isinstance(one, CognitoOidcError | _exchange.Unusable), one
         assert SECRET not in repr(one) + str(one) + repr(one.__dict__)
 
 
@@ -224,6 +226,29 @@ async def test_transport_and_mounts_of_a_borrowed_client_are_used(library: Libra
 
 
 @pytest.mark.anyio
+async def test_event_hooks_of_a_borrowed_client_see_the_whole_request(server: FaultServer, library: Library) -> None:
+    """A hook that looks at the body finds it, as in a request of the client's own."""
+    seen: list[bytes] = []
+
+    async def look(request: Foreign) -> None:
+        seen.append(request.content)
+
+    async with new_client(library, event_hooks={"request": [look]}) as borrowed:
+        await Transport(borrowed).send(code_request(server.url))
+        await Transport(borrowed).send(keys_request(server.url))
+    assert seen == [f"grant_type=authorization_code&code={SECRET}".encode(), b""]
+    assert server.received[1].header("content-length") is None
+
+
+@pytest.mark.anyio
+async def test_a_post_without_a_body_says_so(server: FaultServer, library: Library) -> None:
+    """RFC 9110 section 8.6: a length of nothing is sent where a body is expected."""
+    async with new_client(library) as borrowed:
+        await Transport(borrowed).send(dataclasses.replace(code_request(server.url), body=b""))
+    assert server.received[0].header("content-length") == "0"
+
+
+@pytest.mark.anyio
 async def test_proxy_of_a_borrowed_client_is_used(server: FaultServer, library: Library) -> None:
     """A proxy of a borrowed client gets our request, and a proxy that refuses means that nothing was sent."""
     async with new_client(library, proxy=server.url) as borrowed:
@@ -296,7 +321,7 @@ async def test_fault_gives_our_error_inside_the_deadline(
             assert times is None or server.count == times
             assert_nothing_foreign(raised.value)
         server.answer(Answer())
-        monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, PATIENT))
+        monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, PATIENT))
         assert (await transport.send(code_request(server.url))).status == 200
 
 
@@ -424,7 +449,7 @@ async def test_deadline_while_connecting_says_that_nothing_was_sent(
     monkeypatch: pytest.MonkeyPatch, library: Library
 ) -> None:
     """A server that takes connections and never shakes hands got no code, even when all the time is used up."""
-    monkeypatch.setitem(_transport.LIMITS, Endpoint.TOKEN, SHORT._replace(connect=0.2, total=0.25))
+    monkeypatch.setitem(_exchange.LIMITS, Endpoint.TOKEN, SHORT._replace(connect=0.2, total=0.25))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with new_client(library) as borrowed:
             with pytest.raises(TransportError) as raised:
@@ -436,7 +461,7 @@ def test_deadline_while_connecting_says_that_nothing_was_sent_without_an_event_l
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same for the synchronous transport."""
-    monkeypatch.setitem(_transport.LIMITS, Endpoint.TOKEN, SHORT._replace(connect=0.2, total=0.25))
+    monkeypatch.setitem(_exchange.LIMITS, Endpoint.TOKEN, SHORT._replace(connect=0.2, total=0.25))
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TransportError) as raised:
         SyncTransport().send(code_request(f"https://127.0.0.1:{silent.getsockname()[1]}"))
     assert raised.value.sent == "no"
@@ -563,7 +588,7 @@ def test_limits_are_those_of_the_design() -> None:
         Endpoint.JWKS: Limits(2, 3, 5, 64 * 1024, 2),
         Endpoint.TOKEN: Limits(5, 10, 15, 256 * 1024, 3),
     }
-    assert {**dict.fromkeys(Endpoint, usual), **own} == _transport.LIMITS
+    assert {**dict.fromkeys(Endpoint, usual), **own} == _exchange.LIMITS
 
 
 @pytest.mark.anyio
@@ -699,7 +724,7 @@ async def test_pool_is_healthy_after_a_storm_of_deadlines(
             for _ in range(30):
                 tasks.start_soon(fail)
         server.answer(Answer())
-        monkeypatch.setattr(_transport, "LIMITS", dict.fromkeys(Endpoint, PATIENT))
+        monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, PATIENT))
         for _ in range(3):
             assert (await transport.send(code_request(server.url))).status == 200
 

@@ -7,61 +7,13 @@ and moves no bytes itself.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cognito_oidc.errors import ProtocolError
 from cognito_oidc.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-
-class ForeignHeaders(Protocol):
-    """The part of `httpx.Headers` that is used."""
-
-    def multi_items(self) -> list[tuple[str, str]]:
-        """Return names and values, repeated ones too."""
-        ...
-
-
-class ForeignResponse(Protocol):
-    """The part of `httpx.Response` that is used."""
-
-    @property
-    def status_code(self) -> int:
-        """The status."""
-        ...
-
-    @property
-    def headers(self) -> ForeignHeaders:
-        """The headers."""
-        ...
-
-    @property
-    def is_stream_consumed(self) -> bool:
-        """Whether the body was read already."""
-        ...
-
-    @property
-    def content(self) -> bytes:
-        """The body, where it was read already."""
-        ...
-
-    def aiter_raw(self) -> AsyncIterator[bytes]:
-        """Read the body as it comes."""
-        ...
-
-    def iter_raw(self) -> Iterator[bytes]:
-        """Read the body as it comes."""
-        ...
-
-    async def aclose(self) -> None:
-        """Give the connection back."""
-        ...
-
-    def close(self) -> None:
-        """Give the connection back."""
-        ...
+    from cognito_oidc._http_client import ForeignResponse
 
 
 class AnswerBody:
@@ -81,8 +33,8 @@ class AnswerBody:
         """
         self._status = answer.status_code
         self._headers: dict[str, str] = {}
-        for name, value in answer.headers.multi_items():
-            name = name.lower()  # noqa: PLW2901
+        for raw_name, raw_value in answer.headers.raw:
+            name, value = raw_name.lower().decode("latin-1"), raw_value.decode("latin-1")
             self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
         self._what = what
         self._limit = limit

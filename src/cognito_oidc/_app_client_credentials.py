@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from pydantic import SecretStr
 
-from cognito_oidc._transport import LIMITS
+from cognito_oidc._exchange import LIMITS
 from cognito_oidc.errors import ConfigurationError, InvalidClientError
 from cognito_oidc.protocol.client_authentication import client_authentication
 from cognito_oidc.protocol.wire import Endpoint
@@ -40,11 +40,14 @@ class AppClientCredentials:
             ConfigurationError: Id, secret and method do not go together.
         """
         self._client_id = client_id
-        self._secret = client_secret
         self._method = method
+        self._secret: Callable[[], SecretText | Awaitable[SecretText]] | None = None
+        self._always: ClientAuthentication | None = None
         if client_secret is None or isinstance(client_secret, str | SecretStr):
-            client_authentication(client_id, _plain(client_secret), method)
-        elif not callable(client_secret):
+            self._always = client_authentication(client_id, _plain(client_secret), method)
+        elif callable(client_secret):
+            self._secret = client_secret
+        else:
             msg = f"client_secret: expected a text, a SecretStr or a callable, got {type(client_secret).__name__}."
             raise ConfigurationError(msg)
 
@@ -54,13 +57,13 @@ class AppClientCredentials:
         Raises:
             ConfigurationError: What the callable returned is no secret.
         """
-        secret = self._secret
-        if callable(secret):
-            given = secret()
-            secret = await given if inspect.isawaitable(given) else given
-            if secret is None:
-                msg = "client_secret: the callable returned None: leave client_secret out for a public client."
-                raise ConfigurationError(msg)
+        if self._always is not None:
+            return self._always
+        given = None if self._secret is None else self._secret()
+        secret = await given if inspect.isawaitable(given) else given
+        if secret is None:
+            msg = "client_secret: the callable returned None: leave client_secret out for a public client."
+            raise ConfigurationError(msg)
         return client_authentication(self._client_id, _plain(secret), self._method)
 
     async def authenticated(
@@ -74,7 +77,7 @@ class AppClientCredentials:
             return await attempt(who)
         except InvalidClientError:
             again = who
-            if callable(self._secret):
+            if self._secret is not None:
                 with anyio.move_on_after(LIMITS[Endpoint.TOKEN].total):
                     again = await self.read()
             if again == who:

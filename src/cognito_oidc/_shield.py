@@ -41,19 +41,23 @@ async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
     the cancellation at its next await. anyio's shield does that alone, but not against `task.cancel()` (and so not
     against `asyncio.timeout`): there the work runs in a task of its own.
     """
-    if sniffio.current_async_library() != "asyncio":
-        await checkpoint_if_cancelled()
-        results: list[T] = []
-        with anyio.CancelScope(shield=True):
-            results.append(await work())
-        return results[0]
-    if _own_task.get() is asyncio.current_task():  # inside such a task already
+    if _is_in_own_task():
         return await work()
     await checkpoint_if_cancelled()
-    results = []
+    results: list[T] = []
     with anyio.CancelScope(shield=True):
-        results.append(await _run_in_own_task(work))
+        results.append(await (_run_in_own_task(work) if _is_asyncio() else work()))
     return results[0]
+
+
+def _is_in_own_task() -> bool:
+    """Tell whether this is such work already. Its context goes further than its task, to threads and other loops."""
+    own = _own_task.get()
+    return own is not None and _is_asyncio() and own is asyncio.current_task()
+
+
+def _is_asyncio() -> bool:
+    return sniffio.current_async_library() == "asyncio"
 
 
 async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:

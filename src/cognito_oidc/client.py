@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     import httpx
 
     from cognito_oidc._app_client_credentials import ClientSecret
-    from cognito_oidc._transport import AsyncHttpClient
+    from cognito_oidc._http_client import AsyncHttpClient
     from cognito_oidc.protocol.authorization import AuthorizationRequest
     from cognito_oidc.protocol.callback import Callback
     from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod

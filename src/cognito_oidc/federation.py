@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import httpx  # noqa: TID251 - a type alone
 
-    from cognito_oidc._transport import AsyncHttpClient
+    from cognito_oidc._http_client import AsyncHttpClient
     from cognito_oidc.protocol.federation import Federation
     from cognito_oidc.protocol.federation_checks import Side
     from cognito_oidc.protocol.provider import UserPool

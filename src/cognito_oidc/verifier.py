@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     import httpx
     from anyio.abc import TaskGroup
 
+    from cognito_oidc._http_client import AsyncHttpClient
     from cognito_oidc._issuer_keys import IssuerKeys
-    from cognito_oidc._transport import AsyncHttpClient, Transport
+    from cognito_oidc._transport import Transport
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.key_cache import CachePolicy

@@ -1,4 +1,5 @@
 import json
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,14 @@ def test_a_form_is_written_as_rfc_6749_writes_one() -> None:
     """RFC 6749 appendix B: its own example, and the plus sign a custom client secret may hold."""
     request = form_request(TOKEN, [("q", " %&+£€"), ("client_secret", "a+b/c=")], endpoint=Endpoint.TOKEN)
     assert request.body == b"q=+%25%26%2B%C2%A3%E2%82%AC&client_secret=a%2Bb%2Fc%3D"
+
+
+@given(
+    st.lists(st.tuples(st.text(), st.text())) | st.lists(st.tuples(st.just("token"), st.from_regex("[A-Za-z0-9._~-]*")))
+)
+def test_a_form_is_what_the_standard_library_makes_of_it(form: list[tuple[str, str]]) -> None:
+    """Whether or not there is something to quote."""
+    assert form_request(TOKEN, form, endpoint=Endpoint.TOKEN).body == urlencode(form).encode()
 
 
 def test_a_form_request_is_a_post_that_is_not_repeated() -> None:

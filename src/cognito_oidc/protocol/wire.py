@@ -1,7 +1,7 @@
 """The two values that cross the border between the protocol and the network, and the reading of JSON bodies.
 
 Decides how a request and an answer look to the pure code, and what counts as a JSON object. Decides nothing about
-time limits, sizes or retries: those are `_transport`'s.
+time limits, sizes or retries: those are `_exchange`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, clean_server_text, shown
 from cognito_oidc.protocol.encoding import load_object
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK: Final = r"localhost|127\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[::1\]"
 _NO_HEADERS: Final[tuple[tuple[str, str], ...]] = ()
+_UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"  # RFC 3986 section 2.3
 _JSON_TYPES: Final = ("application/json", "application/jwk-set+json")
 
 
@@ -105,10 +106,16 @@ def form_request(
             ("Accept", "application/json"),
             *headers,
         ),
-        body=urlencode(list(form)).encode("ascii"),
+        body=b"&".join([b"%s=%s" % (_quoted(name), _quoted(value)) for name, value in form]),
         endpoint=endpoint,
         repeatable=repeatable,
     )
+
+
+def _quoted(text: str) -> bytes:
+    """Return a name or value as a form has it. Tokens are long and need no quoting, which one look tells."""
+    data = text.encode()
+    return quote_plus(data).encode("ascii") if data.translate(None, _UNRESERVED) else data
 
 
 def get_request(url: str, *, endpoint: Endpoint, headers: tuple[tuple[str, str], ...] = ()) -> HttpRequest:
