@@ -31,14 +31,18 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.key_cache import CachePolicy
     from cognito_oidc.protocol.metadata import ProviderMetadata
     from cognito_oidc.protocol.provider import UserPool
+    from cognito_oidc.protocol.stored_token import StoredToken
     from cognito_oidc.protocol.token_exchange import ExchangedToken
     from cognito_oidc.protocol.tokens import TokenSet
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, Identity, IdTokenClaims, TokenClaims
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.sync_verifier import SyncTokenVerifier
+    from cognito_oidc.token_source import AccessToken, TokenSource
+    from cognito_oidc.token_store import MemoryTokenStore, TokenStore
     from cognito_oidc.verifier import TokenVerifier
 
 __all__ = [
+    "AccessToken",
     "AccessTokenClaims",
     "AuthorizationRequest",
     "CachePolicy",
@@ -53,13 +57,17 @@ __all__ = [
     "KeySetRefreshed",
     "KeyWithdrawn",
     "LogoutChain",
+    "MemoryTokenStore",
     "MultiPoolVerifier",
     "ProviderMetadata",
     "StaleServed",
+    "StoredToken",
     "SyncTokenVerifier",
     "TokenClaims",
     "TokenRejected",
     "TokenSet",
+    "TokenSource",
+    "TokenStore",
     "TokenVerifier",
     "UnknownKid",
     "UserInfo",
@@ -72,6 +80,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "AccessToken": ".token_source",
     "AccessTokenClaims": ".protocol.typed_claims",
     "AuthorizationRequest": ".protocol.authorization",
     "CachePolicy": ".protocol.key_cache",
@@ -86,13 +95,17 @@ _MODULES = {
     "KeySetRefreshed": ".protocol.events",
     "KeyWithdrawn": ".protocol.events",
     "LogoutChain": ".protocol.federation",
+    "MemoryTokenStore": ".token_store",
     "MultiPoolVerifier": ".multi_pool_verifier",
     "ProviderMetadata": ".protocol.metadata",
     "StaleServed": ".protocol.events",
+    "StoredToken": ".protocol.stored_token",
     "SyncTokenVerifier": ".sync_verifier",
     "TokenClaims": ".protocol.typed_claims",
     "TokenRejected": ".protocol.events",
     "TokenSet": ".protocol.tokens",
+    "TokenSource": ".token_source",
+    "TokenStore": ".token_store",
     "TokenVerifier": ".verifier",
     "UnknownKid": ".protocol.events",
     "UserInfo": ".protocol.userinfo",

@@ -38,6 +38,16 @@ class ArrivedAnswers:
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
 
+    def refresh_token_for(self, refresh_token: str) -> str | None:
+        """Return the refresh token that came for another and was not handed out, for a store to keep; None for none."""
+        arrived = self.take(refresh_token)
+        newest = arrived if isinstance(arrived, str) else arrived.refresh_token
+        if newest is not None and newest != refresh_token:
+            return newest
+        if not isinstance(arrived, str):
+            self.keep(refresh_token, arrived)
+        return None
+
     def keep_after(self, error: BaseException, refresh_token: str, answer: TokenSet) -> None:
         """Keep what is good of an answer that could not be verified.
 

@@ -38,7 +38,7 @@ class OwnTokens:
         self._client_id = client_id
         self._verifier = verifier
 
-    def check(self, tokens: TokenSet | str) -> None:
+    def check(self, tokens: TokenSet | str | None) -> None:
         """Check what a caller hands in, before anything is sent: another's tokens are no business of this client.
 
         Their verified claims say whose they are. A text says nothing, and neither do tokens without claims.
@@ -61,14 +61,14 @@ class OwnTokens:
             msg = f"These tokens are of app client {shown(claims.aud)}, not of {self._client_id!r}: use its client."
             raise ConfigurationError(msg)
 
-    def refresh_token_of(self, tokens: TokenSet | str) -> str:
+    def refresh_token_of(self, tokens: TokenSet | str | None) -> str:
         """Return the refresh token a caller hands in.
 
         Raises:
             ConfigurationError: There is none, or as `check`.
         """
         self.check(tokens)
-        token = tokens if isinstance(tokens, str) else tokens.refresh_token
+        token = tokens.refresh_token if isinstance(tokens, TokenSet) else tokens
         if token is None:
             msg = "These tokens have no refresh token: only the authorization code flow returns one."
             raise ConfigurationError(msg)

@@ -15,6 +15,7 @@ from cognito_oidc._app_client_credentials import AppClientCredentials, secrets_o
 from cognito_oidc._arrived_answers import ArrivedAnswers
 from cognito_oidc._own_tokens import OwnTokens, check_same_person
 from cognito_oidc._shield import run_shielded
+from cognito_oidc._token_sources import Refreshing, TokenSources
 from cognito_oidc._transport import Transport
 from cognito_oidc.errors import (
     ConfigurationError,
@@ -44,7 +45,7 @@ from cognito_oidc.protocol.userinfo import parse_userinfo_response, userinfo_req
 from cognito_oidc.verifier import TokenVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from types import TracebackType
 
     import httpx
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.token_exchange import ExchangedToken, IssuedTokenType, TokenType
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.protocol.wire import HttpRequest
+    from cognito_oidc.token_source import TokenSource
+    from cognito_oidc.token_store import TokenStore
 
 
 T = TypeVar("T")
@@ -156,6 +159,15 @@ class CognitoClient:
         if verifier is None:
             verifier = TokenVerifier(pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock)
         self._own_tokens = OwnTokens(pool, client_id=client_id, verifier=verifier)
+        self._sources = TokenSources(
+            pool.pool_id,
+            client_id,
+            self._scopes,
+            Refreshing(
+                self._prepare_refresh, self._arrived.refresh_token_for, self._own_tokens.check, revoke=self.revoke
+            ),
+            clock=self._clock,
+        )
 
     @property
     def pool(self) -> UserPool:
@@ -316,46 +328,9 @@ class CognitoClient:
 
         Source: RFC 6749 section 6; OpenID Connect Core 1.0 section 12.2.
         """
-        token = self._own_tokens.refresh_token_of(tokens)
-        old = None if isinstance(tokens, str) else tokens.claims
-        endpoint = self._metadata.require("token_endpoint")
-        if old is not None:
-            await self._own_tokens.load_keys()
-        me = await self._credentials.read()
-
-        async def accept(answer: TokenSet) -> TokenSet:
-            try:
-                new = await self._own_tokens.verified(answer, nonce=None, max_age=None)
-            except BaseException as error:
-                self._arrived.keep_after(error, token, answer)
-                raise
-            check_same_person(old, new.claims)
-            return new
-
-        async def exchange() -> TokenSet:
-            latest = self._arrived.take(token)
-            if isinstance(latest, TokenSet):
-                try:
-                    return await accept(latest)
-                except ExpiredTokenError:  # it waited too long; the refresh token in it did not
-                    self._arrived.take(token)
-                    sent = latest.refresh_token or token
-            else:
-                sent = latest
-            try:
-                answer = await self._token_request(
-                    lambda who: refresh_request(sent, token_endpoint=endpoint, authentication=who),
-                    me,
-                    grant="refresh_token",
-                    secrets=(token, sent),
-                )
-            except BaseException as error:
-                if sent != token and not isinstance(error, InvalidGrantError):
-                    self._arrived.keep(token, sent)
-                raise
-            return await accept(keep_refresh_token(answer, sent))
-
-        return await run_shielded(exchange)
+        self._own_tokens.refresh_token_of(tokens)
+        send = await self._prepare_refresh(tokens)
+        return await send(tokens)
 
     async def client_credentials(
         self, *, scopes: str | Iterable[str] | None = None, client_metadata: Mapping[str, str] | None = None
@@ -374,15 +349,43 @@ class CognitoClient:
         Source: RFC 6749 section 4.4.
         """
         names = None if scopes is None else authorization.check_scopes(scopes)
-        endpoint = self._metadata.require("token_endpoint")
-        return await self._token_request(
-            lambda who: client_credentials_request(
-                names, token_endpoint=endpoint, authentication=who, client_metadata=client_metadata
-            ),
-            await self._credentials.read(),
-            grant="client_credentials",
-            secrets=(),
-        )
+        send = await self._prepare_client_credentials(names, client_metadata)
+        return await send(None)
+
+    def token_source(
+        self, tokens: TokenSet | None = None, *, store: TokenStore | None = None, key: str | None = None
+    ) -> TokenSource:
+        """Return a source of access tokens for a person's session, which renews them when it must.
+
+        Of `tokens` and what the store has the newer ones are used; after a new sign-in call `replace` on the source.
+        Sources of the same store and key are one and the same as long as anybody has it. Nothing is read yet.
+
+        Args:
+            tokens: The tokens to begin with. None for a session that is in the store.
+            store: Where they are kept, and shared with other processes. None keeps them in memory; with refresh token
+                rotation on, no other process may have the same ones then.
+            key: What the session is kept under. It must be written with `store`: who has the key has the session.
+
+        Raises:
+            ConfigurationError: The tokens are another pool's or app client's, or `store` and `key` do not go together.
+        """
+        return self._sources.of_session(tokens, store=store, key=key)
+
+    def client_credentials_source(
+        self, scopes: str | Iterable[str] | None = None, *, store: TokenStore | None = None
+    ) -> TokenSource:
+        """Return the source of this machine's access tokens for some scopes: for the same ones always the same source.
+
+        Args:
+            scopes: Custom scopes, `{resource server identifier}/{name}`; None asks for all the client has.
+            store: Where tokens are kept for other processes of the same app client, which then need not ask: Cognito
+                bills each machine token. Where it fails, tokens are asked for without it.
+
+        Raises:
+            ConfigurationError: No scopes, or not separated by spaces.
+        """
+        names = None if scopes is None else tuple(sorted(set(authorization.check_scopes(scopes))))
+        return self._sources.of_machine(names, lambda _: self._prepare_client_credentials(names), store=store)
 
     async def exchange_token(
         self,
@@ -547,6 +550,74 @@ class CognitoClient:
         """
         response = await self._transport.send(discovery_request(self._pool.discovery_url))
         return parse_provider_metadata(response, pool=self._pool)
+
+    async def _prepare_refresh(
+        self, tokens: TokenSet | str | None
+    ) -> Callable[[TokenSet | str | None], Awaitable[TokenSet]]:
+        """Do what a refresh needs and what may take long, before anything is used up; return what sends it."""
+        endpoint = self._metadata.require("token_endpoint")
+        if isinstance(tokens, TokenSet) and tokens.claims is not None:
+            await self._own_tokens.load_keys()
+        me = await self._credentials.read()
+
+        async def send(tokens: TokenSet | str | None) -> TokenSet:
+            token = self._own_tokens.refresh_token_of(tokens)
+            old = tokens.claims if isinstance(tokens, TokenSet) else None
+
+            async def accept(answer: TokenSet) -> TokenSet:
+                try:
+                    new = await self._own_tokens.verified(answer, nonce=None, max_age=None)
+                except BaseException as error:
+                    self._arrived.keep_after(error, token, answer)
+                    raise
+                check_same_person(old, new.claims)
+                return new
+
+            async def exchange() -> TokenSet:
+                latest = self._arrived.take(token)
+                if isinstance(latest, TokenSet):
+                    try:
+                        return await accept(latest)
+                    except ExpiredTokenError:  # it waited too long; the refresh token in it did not
+                        self._arrived.take(token)
+                        sent = latest.refresh_token or token
+                else:
+                    sent = latest
+                try:
+                    answer = await self._token_request(
+                        lambda who: refresh_request(sent, token_endpoint=endpoint, authentication=who),
+                        me,
+                        grant="refresh_token",
+                        secrets=(token, sent),
+                    )
+                except BaseException as error:
+                    if sent != token and not isinstance(error, InvalidGrantError):
+                        self._arrived.keep(token, sent)
+                    raise
+                return await accept(keep_refresh_token(answer, sent))
+
+            return await run_shielded(exchange)
+
+        return send
+
+    async def _prepare_client_credentials(
+        self, names: tuple[str, ...] | None, client_metadata: Mapping[str, str] | None = None
+    ) -> Callable[[TokenSet | None], Awaitable[TokenSet]]:
+        """Do the same for a machine token."""
+        endpoint = self._metadata.require("token_endpoint")
+        me = await self._credentials.read()
+
+        async def send(_: TokenSet | None) -> TokenSet:
+            return await self._token_request(
+                lambda who: client_credentials_request(
+                    names, token_endpoint=endpoint, authentication=who, client_metadata=client_metadata
+                ),
+                me,
+                grant="client_credentials",
+                secrets=(),
+            )
+
+        return send
 
     async def _token_request(
         self,

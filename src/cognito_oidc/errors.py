@@ -566,11 +566,37 @@ class LoginRequiredError(CognitoOidcError):
 
     code = "login_required"
     http_status = 401
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "Nobody has signed in yet, or whoever had signed in has signed out, maybe at another worker.",
+        "The refresh token reached the end of its life (30 days unless the app client says otherwise) or was revoked.",
+        "Refresh token rotation is on, and the same refresh token was used in two places that share no token store.",
+    )
 
 
 class StoreError(CognitoOidcError):
-    """A token store failed. What it held before is still there."""
+    """A token store failed. What it held before is still there.
+
+    It is `retryable` unless somebody has to do something first: a damaged record, a key that is missing.
+    """
 
     code = "store"
     http_status = 503
-    retryable = True
+    retryable: bool = True
+    _explanation: ClassVar[tuple[str, ...]] = (
+        "The store cannot be reached, or takes too long: look at its own health.",
+        "Another worker holds the lock of this session for long: its own calls to Cognito are slow.",
+    )
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        causes: tuple[str, ...] = (),
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        """Keep whether the same call may succeed later."""
+        super().__init__(message, code=code, causes=causes, retry_after=retry_after)
+        if retryable is not None:
+            self.retryable = retryable

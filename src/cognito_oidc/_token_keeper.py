@@ -1,0 +1,460 @@
+"""The tokens of one session, or of one machine: in memory, in the store, and how new ones take their place.
+
+Decides the order of one renewal: read, take the lock, read again, send, swap, release; which of two records is gone on
+with; and that nothing which arrived is ever dropped. Decides nothing about when tokens are renewed, or who waits.
+
+Every interleaving of two workers is in `docs/guide/keep-tokens-fresh.md`, and in `tests/test_token_keeper.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import anyio
+
+from cognito_oidc._shield import run_shielded
+from cognito_oidc.errors import (
+    CognitoOidcError,
+    ConfigurationError,
+    InvalidGrantError,
+    LoginRequiredError,
+    StoreError,
+    shown,
+)
+from cognito_oidc.protocol.stored_token import StoredToken
+from cognito_oidc.protocol.tokens import TokenSet
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from cognito_oidc.token_store import TokenStore
+
+    Send = Callable[[TokenSet | None], Awaitable[TokenSet]]
+
+T = TypeVar("T")
+
+STORE_TIMEOUT: Final = 10.0
+"""Seconds that one call of a store may take."""
+
+_MOST_SWAPS: Final = 5
+_LONGEST_LIFETIME: Final = 86_400.0  # of an access token. Source: AWS, API reference CreateUserPoolClient
+_LOG: Final = logging.getLogger("cognito_oidc")
+
+
+class Grant(NamedTuple):
+    """How new tokens are asked for.
+
+    Attributes:
+        prepare: Does what may take long and uses nothing up (a secret is read, keys are loaded) for tokens that are to
+            be renewed; returns what sends the request for them, and verifies what comes.
+        rescued: Returns the refresh token that came for another, where what came could not be verified. None for a
+            machine, which has no refresh token and asks anew each time.
+        check: Checks that tokens which a caller brings are the app client's own. None for a machine.
+    """
+
+    prepare: Callable[[TokenSet | None], Awaitable[Send]]
+    rescued: Callable[[str], str | None] | None = None
+    check: Callable[[TokenSet], None] | None = None
+
+
+class Held(NamedTuple):
+    """A record in memory.
+
+    Attributes:
+        record: The record.
+        in_store: Whether the store has it, or has had it.
+        wall: When it came into this process, epoch seconds UTC.
+        monotonic: The same by a clock that never jumps.
+    """
+
+    record: StoredToken
+    in_store: bool
+    wall: float
+    monotonic: float
+
+
+class Owner(NamedTuple):
+    """Whose tokens they are."""
+
+    pool_id: str
+    client_id: str
+    scopes: tuple[str, ...]
+
+
+class TokenKeeper:
+    """Keeps the newest tokens it knows of. One renewal at a time: its caller sees to that."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        grant: Grant,
+        *,
+        store: TokenStore | None,
+        key: str,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Begin with nothing."""
+        self.held: Held | None = None
+        self._owner = owner
+        self._grant = grant
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._monotonic = monotonic
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether tokens are asked for anew, and not by a refresh token."""
+        return self._grant.rescued is None
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is a store, in which others may have been."""
+        return self._store is not None
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there are tokens here that the store should have and has not."""
+        return self._store is not None and self.held is not None and not self.held.in_store
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there is anything to ask for new tokens with."""
+        return self.is_machine or (self.held is not None and self.held.record.tokens.refresh_token is not None)
+
+    def now(self) -> float:
+        """Return epoch seconds UTC; where the clock was put back, by what has passed since the tokens came."""
+        wall = self._clock()
+        held = self.held
+        return wall if held is None else max(wall, held.wall + self._monotonic() - held.monotonic)
+
+    def offer(self, tokens: TokenSet) -> None:
+        """Take tokens of the caller's, unless what is here is newer.
+
+        Raises:
+            ConfigurationError: They are another pool's or app client's.
+        """
+        record = self._brought(tokens)
+        if self.held is None or record.is_newer_than(self.held.record):
+            self._hold(record, in_store=False)
+
+    async def load(self) -> None:
+        """Look what the store has, and give it what it has not.
+
+        Raises:
+            StoreError: It cannot be read. To a machine that is as if it had nothing.
+            ConfigurationError: What it has under this key is another pool's or app client's.
+        """
+        if self._store is None:
+            return
+        try:
+            current = await self._read()
+        except StoreError:
+            if self.is_machine:
+                return
+            raise
+        self._merge(current)
+        if self.unsaved:
+            await self._save(current)
+
+    async def renew(self, is_good: Callable[[], bool], *, patience: float) -> None:
+        """Get new tokens, unless another worker has done it.
+
+        Args:
+            is_good: Tells of what is held whether it is good enough.
+            patience: Seconds to wait for the lock.
+
+        Raises:
+            LoginRequiredError: There is nothing to renew the session with.
+            StoreError: The store failed, or another worker holds its lock for longer.
+            CognitoOidcError: The request failed: what is held stays.
+        """
+        send = await self._grant.prepare(None if self.held is None else self.held.record.tokens)
+
+        async def alone() -> None:
+            await self._exchange(send, None, is_good)
+
+        async def locked() -> None:
+            current = await self._read()
+            self._merge(current)
+            await self._exchange(send, current, is_good)
+            if self.unsaved:
+                await self._save(current)
+
+        if self._store is None:
+            return await run_shielded(alone)
+        try:
+            return await self._under_lock(locked, patience=patience)
+        except StoreError:
+            if not self.is_machine:
+                self._merge(await self._read())
+                if is_good():
+                    return None
+                raise
+        # To a machine's tokens the store is a convenience: without it they cost a request, and nobody's session.
+        return await run_shielded(alone)
+
+    async def replace(self, tokens: TokenSet) -> None:
+        """Keep the tokens of a new sign-in, whatever was kept before.
+
+        Raises:
+            StoreError: They are kept in memory, and not in the store yet.
+            ConfigurationError: They are another pool's or app client's.
+        """
+        self._hold(self._brought(tokens), in_store=False)
+        if self._store is not None:
+            await self._swap_in_place_of_anything(self.held.record if self.held else None)
+
+    async def forget(self, *, patience: float) -> tuple[str, ...]:
+        """Forget the tokens here and in the store, and return the refresh tokens among them.
+
+        Raises:
+            StoreError: The store still has them.
+        """
+        known = [self.held.record] if self.held is not None else []
+        self.held = None
+
+        async def delete() -> None:
+            known.extend(await self._swap_in_place_of_anything(None))
+
+        if self._store is not None:
+            try:
+                await self._under_lock(delete, patience=patience)
+            except StoreError as error:
+                if error.code != "store_locked":
+                    raise
+                await delete()  # whoever is in there finds out by the swap
+        self.held = None
+        return tuple(dict.fromkeys(one.tokens.refresh_token for one in known if one.tokens.refresh_token is not None))
+
+    # --- one renewal --------------------------------------------------------------------------------------------------
+
+    async def _exchange(self, send: Send, current: StoredToken | None, is_good: Callable[[], bool]) -> None:
+        """Send and save, shielded. `current` is what the store has."""
+        refused: set[str] = set()
+        while not is_good():
+            base = self._renewed_from()
+            try:
+                tokens = await send(None if base is None else base.tokens)
+            except InvalidGrantError:
+                if base is None:
+                    raise
+                refused.add(str(base.tokens.refresh_token))
+            except Exception:
+                await self._rescue(base, current)
+                raise
+            else:
+                self._hold(self._next_record(base, tokens), in_store=False)
+                return await self._save(current)
+            # One more read: whoever lost the lock between sending and saving has used up the token that we sent.
+            current = await self._after_refusal(refused)
+        return None
+
+    def _renewed_from(self) -> StoredToken | None:
+        """Return the record that a session is renewed from; None for a machine, which needs none."""
+        if self.is_machine:
+            return None
+        if self.held is None:
+            msg = "There is no session: nobody has signed in, or whoever had has signed out."
+            raise LoginRequiredError(msg)
+        if self.held.record.tokens.refresh_token is None:
+            msg = "The session is over: it has no refresh token, or one that is no longer good."
+            raise LoginRequiredError(msg)
+        return self.held.record
+
+    async def _after_refusal(self, refused: set[str]) -> StoredToken | None:
+        """Read once more after `invalid_grant`: go on with tokens that were not refused, or end the session.
+
+        It is ended by taking the refresh token out of the record, and not by deleting it: so a worker whose new tokens
+        are late still knows that nobody signed out, and saves them.
+        """
+        if self._store is None:
+            self._end_in_memory()
+            return None
+        for _ in range(_MOST_SWAPS):
+            current = await self._read()
+            if current is None:
+                self._merge(None)
+                self._end_in_memory()
+                return None
+            token = current.tokens.refresh_token
+            if token is None or token not in refused:
+                self._hold(current, in_store=True)
+                return current
+            ended = current.with_refresh_token(None, revision=_new_revision())
+            if await self._swap(ended, expected=current):
+                self._hold(ended, in_store=True)
+                return ended
+        msg = "The session changes all the time: it could not be read after its refresh token was refused."
+        raise StoreError(msg)
+
+    def _end_in_memory(self) -> None:
+        if self.held is not None:
+            ended = self.held.record.with_refresh_token(None, revision=_new_revision())
+            self._hold(ended, in_store=self.held.in_store)
+
+    async def _rescue(self, base: StoredToken | None, current: StoredToken | None) -> None:
+        """Keep the refresh token of an answer that could not be used: with rotation on it is the only good one."""
+        old = None if base is None else base.tokens.refresh_token
+        arrived = None if old is None or self._grant.rescued is None else self._grant.rescued(old)
+        if base is not None and arrived is not None and arrived != old:
+            self._hold(base.with_refresh_token(arrived, revision=_new_revision()), in_store=False)
+            await self._save(current)
+
+    async def _save(self, expected: StoredToken | None) -> None:
+        """Give the store what is held, unless it has something newer meanwhile. What it cannot take stays in memory."""
+        if self._store is None or self.held is None:
+            return
+        mine = self.held.record
+        try:
+            for _ in range(_MOST_SWAPS):
+                if await self._swap(mine, expected=expected):
+                    self._hold(mine, in_store=True)
+                    return
+                expected = await self._read()
+                if expected is not None and not mine.is_newer_than(expected):
+                    self._hold(expected, in_store=True)
+                    return
+        except StoreError as error:
+            _LOG.warning("New tokens could not be saved and are kept in memory until they can be: %s", error)
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    def _merge(self, current: StoredToken | None) -> None:
+        """Go on with what the store has, unless what is here is newer.
+
+        Where the store had a record and has none now, somebody signed out: what is here goes as well.
+        """
+        held = self.held
+        if current is None:
+            if held is not None and held.in_store:
+                self.held = None
+            return
+        if held is not None and held.record.is_newer_than(current):
+            self.held = held._replace(in_store=False)
+        elif held is None or held.record.revision != current.revision or not held.in_store:
+            self._hold(current, in_store=True)
+
+    def _hold(self, record: StoredToken, *, in_store: bool) -> None:
+        self.held = Held(record, in_store, self._clock(), self._monotonic())
+
+    def _next_record(self, base: StoredToken | None, tokens: TokenSet) -> StoredToken:
+        now = self._clock()
+        if base is None:
+            return self._first_record(tokens, now)
+        return base.renewed(tokens, now=now, revision=_new_revision())
+
+    def _brought(self, tokens: TokenSet) -> StoredToken:
+        """Return the record of tokens that a caller brings; only an ID token tells when they came."""
+        if self._grant.check is None or not isinstance(tokens, TokenSet):
+            msg = f"A token source takes the TokenSet of a person's sign-in, got {shown(tokens)}."
+            raise ConfigurationError(msg)
+        self._grant.check(tokens)
+        came = tokens.expires_at - _LONGEST_LIFETIME if tokens.claims is None else tokens.claims.iat
+        return self._first_record(tokens, min(came, self._clock()))
+
+    def _first_record(self, tokens: TokenSet, came: float) -> StoredToken:
+        pool_id, client_id, scopes = self._owner
+        return StoredToken(
+            tokens=tokens,
+            obtained_at=came,
+            pool_id=pool_id,
+            client_id=client_id,
+            scopes=scopes,
+            revision=_new_revision(),
+        )
+
+    def _checked(self, record: StoredToken | None) -> StoredToken | None:
+        pool_id, client_id, _ = self._owner
+        if record is not None and (record.pool_id, record.client_id) != (pool_id, client_id):
+            msg = (
+                f"The tokens that are stored under this key are of app client {shown(record.client_id)} of the pool "
+                f"{shown(record.pool_id)}, not of {client_id!r} of {pool_id!r}: use another key, or delete them."
+            )
+            raise ConfigurationError(msg)
+        return record
+
+    # --- the store ----------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> StoredToken | None:
+        store = self._store
+        return None if store is None else self._checked(await _guarded(lambda: store.read(self._key)))
+
+    async def _swap(self, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
+        store = self._store
+        return store is not None and await _guarded(lambda: store.swap(self._key, new, expected=expected))
+
+    async def _swap_in_place_of_anything(self, new: StoredToken | None) -> list[StoredToken]:
+        """Put `new` in the place of what is there, and return what was."""
+        seen: list[StoredToken] = []
+        for _ in range(_MOST_SWAPS):
+            current = await self._read()
+            if current is not None:
+                seen.append(current)
+            elif new is None:
+                return seen
+            if await self._swap(new, expected=current):
+                if new is not None:
+                    self._hold(new, in_store=True)
+                return seen
+        msg = "The session changes all the time: it could not be replaced."
+        raise StoreError(msg)
+
+    async def _under_lock(self, work: Callable[[], Awaitable[None]], *, patience: float) -> None:
+        """Do the work with the lock; shielded from the first step to the release. Waiting for it may be cancelled."""
+        if self._store is None:
+            return
+        store = self._store
+
+        async def enter() -> AbstractAsyncContextManager[object]:
+            lock = store.lock(self._key, timeout=patience)
+            await lock.__aenter__()
+            return lock
+
+        lock = await _guarded(enter, at_most=patience + STORE_TIMEOUT)
+        begun = False
+
+        async def release() -> None:
+            try:
+                await _guarded(lambda: lock.__aexit__(None, None, None))
+            except StoreError as error:  # a lease ends by itself
+                _LOG.debug("The lock of a session could not be given back: %s", error)
+
+        async def work_and_release() -> None:
+            nonlocal begun
+            begun = True
+            try:
+                await work()
+            finally:
+                await release()
+
+        try:
+            await run_shielded(work_and_release)
+        finally:
+            if not begun:  # cancelled in between
+                with anyio.CancelScope(shield=True):
+                    await release()
+
+
+async def _guarded(call: Callable[[], Awaitable[T]], *, at_most: float = STORE_TIMEOUT) -> T:
+    """Call a store, which may be anybody's: nothing but a `StoreError` comes out, and not too late."""
+    problem = f"the store took longer than {at_most:g} s"
+    try:
+        with anyio.fail_after(at_most):
+            return await call()
+    except CognitoOidcError:
+        raise
+    except TimeoutError:
+        pass
+    except Exception as error:  # noqa: BLE001 - a store's own; its text may hold what it was to store
+        problem = f"{type(error).__name__} in the store"
+    msg = f"The token store failed: {problem}."
+    raise StoreError(msg)
+
+
+def _new_revision() -> str:
+    return secrets.token_urlsafe(16)
