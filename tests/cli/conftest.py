@@ -1,6 +1,6 @@
 """Keys that are made once per session, and the command run in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from cognito_oidc.cli import cli
 from cognito_oidc.emulator import tokens
+from tests.cli.served_shop import ServedShop, serving_shop
 
 _KEYS: list[RSAPrivateKey] = []
 
@@ -37,3 +38,10 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         return CliRunner().invoke(cli, arguments, prog_name="cognito-oidc", color=color)
 
     return invoke
+
+
+@pytest.fixture
+def shop(keys_made_once: None) -> Iterator[ServedShop]:
+    """Serve two pools and an application, all of it set up well."""
+    with serving_shop() as served:
+        yield served

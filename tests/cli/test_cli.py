@@ -39,7 +39,7 @@ def test_help_names_the_commands(run: Run, arguments: tuple[str, ...]) -> None:
 
 def test_help_fits_80_columns(run: Run) -> None:
     """No line of any help text is broken by a terminal of 80 columns."""
-    commands = ((), ("demo",), ("emulate",))
+    commands = ((), *((name,) for name in package._COMMANDS))
     lines = [line for command in commands for line in run(*command, "--help").output.splitlines()]
     assert [line for line in lines if len(line) > 80] == []
 
@@ -88,6 +88,7 @@ from click.testing import CliRunner
 from cognito_oidc.cli import cli
 assert CliRunner().invoke(cli, ["--help"]).exit_code == 0
 assert CliRunner().invoke(cli, ["demo", "--help"]).exit_code == 0
+assert CliRunner().invoke(cli, ["doctor", "--help"]).exit_code == 0
 assert CliRunner().invoke(cli, ["emulate", "--help"]).exit_code == 0
 print(sorted({"httpx", "pydantic", "cryptography", "starlette", "joserfc", "asyncio"} & sys.modules.keys()))
 """

@@ -19,7 +19,11 @@ from cognito_oidc.errors import CognitoOidcError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COMMANDS: Final[Mapping[str, str]] = {"demo": "cognito_oidc.cli.demo", "emulate": "cognito_oidc.cli.emulate"}
+_COMMANDS: Final[Mapping[str, str]] = {
+    "demo": "cognito_oidc.cli.demo",
+    "doctor": "cognito_oidc.cli.doctor",
+    "emulate": "cognito_oidc.cli.emulate",
+}
 """Where each command is; its module has the command under the command's name."""
 
 

@@ -72,7 +72,7 @@ class Console:
 
     def say(self, text: str, *, indent: str = _INDENT) -> None:
         """Write a paragraph."""
-        click.echo(_wrapped(text, indent))
+        click.echo(wrapped(text, indent))
 
     async def tell(self, steps: Steps, *, failures: tuple[type[Exception], ...]) -> bool:
         """Run the steps until one does not hold, and return whether all did.
@@ -141,20 +141,20 @@ class Console:
         if came != expected:
             raise StepFailedError(what, expected=_shown(expected), came=_shown(came))
         self.held += 1
-        text = _wrapped(what, _INDENT, first=f"{_INDENT}ok  ")
+        text = wrapped(what, _INDENT, first=f"{_INDENT}ok  ")
         click.echo(text.replace("ok", click.style("ok", fg="green"), 1))
 
     def error(self, error: CognitoOidcError, *, explain: bool = False) -> None:
         """Show an error of ours, on request with what probably caused it."""
         self.say(f"{type(error).__name__}: {error}", indent=_INDENT * 2)
         for cause in error.explain() if explain else ():
-            click.echo(_wrapped(cause, _INDENT * 2, first=f"{_INDENT * 2}- "))
+            click.echo(wrapped(cause, _INDENT * 2, first=f"{_INDENT * 2}- "))
 
     def failed(self, error: StepFailedError) -> None:
         """Show what did not hold."""
         click.echo(f"{_INDENT}{click.style('FAILED', fg='red', bold=True)}  {error.what}")
         for name, value in (("expected", error.expected), ("came", error.came)):
-            click.echo(_wrapped(value, _INDENT * 2, first=f"{_INDENT * 2}{name:8}  "))
+            click.echo(wrapped(value, _INDENT * 2, first=f"{_INDENT * 2}{name:8}  "))
 
     def end(self, text: str, *, good: bool) -> None:
         """Write the last line."""
@@ -171,7 +171,14 @@ def _shown(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _wrapped(text: str, indent: str, *, first: str | None = None) -> str:
+def wrapped(text: str, indent: str, *, first: str | None = None) -> str:
+    """Return a text in lines of 79 columns, none of whose words is broken.
+
+    Args:
+        text: The text.
+        indent: What the lines begin with.
+        first: What the first line begins with instead; the others are indented as far.
+    """
     return textwrap.fill(
         text,
         _WIDTH,
