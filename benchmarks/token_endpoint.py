@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
@@ -21,6 +22,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from authlib.integrations.httpx_client import AsyncOAuth2Client
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from httpx_oauth.oauth2 import OAuth2
 
 from benchmarks import node
@@ -38,6 +41,7 @@ from benchmarks.shared import (
     machine,
     machine_line,
     mapping,
+    rsa_key,
     run,
     table,
 )
@@ -67,6 +71,7 @@ AUTHLIB: Final = "Authlib"
 AUTHLIBS: Final = next(base.__module__.partition(".")[0] for base in AsyncOAuth2Client.__mro__[2:])
 HTTPX_OAUTH: Final = "httpx-oauth"
 MOST_OF_HTTPX_OAUTH: Final = 1  # at once: each request makes a TLS context, tens of milliseconds
+AND_VERIFIED: Final = "+verification"
 NODES: Final = ("fetch", "oauth4webapi", "openid-client")
 PACKAGES: Final = ("httpx", "httpx2", "Authlib", "httpx-oauth")
 SECRET: Final = "s" * 52
@@ -187,7 +192,10 @@ async def calls(url: str, suffix: str, concurrency: int, stack: AsyncExitStack) 
         }
         for grant in grants(suffix):
             form = forms()[grant.removesuffix(suffix)]
-            yield f"{library} {grant}", partial(bare.post, pool.token_endpoint, data=form)
+            post = partial(bare.post, pool.token_endpoint, data=form)
+            yield f"{library} {grant}", post
+            if suffix:
+                yield f"{library}{AND_VERIFIED} {grant}", partial(and_verified, post, raw_verification())
             yield f"{OURS}, {library} {grant}", every[grant.removesuffix(suffix)]
     authlib = AsyncOAuth2Client(
         CLIENT_ID,
@@ -203,6 +211,19 @@ async def calls(url: str, suffix: str, concurrency: int, stack: AsyncExitStack) 
     for name, call in others.items():
         if name.partition(" ")[2] + suffix in grants(suffix):
             yield f"{name}{suffix}", call
+
+
+async def and_verified(post: Call, verify: Callable[[], None]) -> None:
+    """Post, and then verify a signature."""
+    await post()
+    verify()
+
+
+def raw_verification() -> Callable[[], None]:
+    """Return the verification of an ID token's signature, everything at hand: the least that verifying takes."""
+    signing_input, _, signature = id_token().rpartition(".")
+    octets = urlsafe_b64decode(f"{signature}==")
+    return partial(rsa_key("id").public_key().verify, octets, signing_input.encode(), PKCS1v15(), SHA256())
 
 
 def limits_of(module: ModuleType, concurrency: int) -> Any:  # noqa: ANN401 - of either library
@@ -266,10 +287,12 @@ def blocks_of(result: Json) -> dict[str, str]:
     cases = mapping(result["cases"])
     counts = list(cases)
     goals = [
-        [f"{TITLES[grant]}, {library}", GOAL, *(f"{ratio:.2f}" for ratio in ratios), _met(ratios)]
+        [f"{TITLES[grant]}, {library}{beside}", GOAL, *(f"{ratio:.2f}" for ratio in ratios), _met(ratios)]
         for library in LIBRARIES
         for grant in TITLES
-        for ratios in [[_ratio(cases[count], f"{OURS}, {library} {grant}", f"{library} {grant}") for count in counts]]
+        for base, beside in ((library, ""), (f"{library}{AND_VERIFIED}", ", beside a post and a raw verification"))
+        if f"{base} {grant}" in cases[counts[0]]
+        for ratios in [[_ratio(cases[count], f"{OURS}, {library} {grant}", f"{base} {grant}") for count in counts]]
     ]
     everybody = [
         [name, TITLES[grant], *(_cell(cases[count], f"{who} {grant}", f"{base} {grant}") for count in counts)]
