@@ -12,13 +12,16 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test npm screenshots ring1 lint format types layers docs check surface lock benchmarks fidelity clean
+.PHONY: help demo example-api test npm screenshots ring1 lint format types layers docs check surface lock benchmarks fidelity clean
 
 help: ## say what there is
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 demo: $(RUN) ## sign a simulated person in at a local Cognito, step by step
 	$(BIN)/cognito-oidc demo
+
+example-api: $(RUN) ## serve an API whose Swagger UI signs people in, beside a local Cognito; examples/README.md
+	$(BIN)/python examples/fastapi_api/main.py
 
 test: $(DEV) ## run the tests, with branch coverage; protocol/ must be covered in full
 	$(BIN)/coverage erase

@@ -414,6 +414,18 @@ def test_the_document_is_valid_and_names_the_pool(app: FastAPI, cognito_pool: Em
     }
 
 
+def test_the_document_may_have_the_refusals(bearer: AccessTokenBearer) -> None:
+    """Each status that the dependency answers with is described, with the header that belongs to it."""
+    app = FastAPI(responses=bearer.responses)
+    app.add_api_route("/", lambda: None, dependencies=[Security(bearer)])
+    document: Any = app.openapi()
+    validate(document, cls=OpenAPIV31SpecValidator)
+    responses = document["paths"]["/"]["get"]["responses"]
+    headers = {status: [*response.get("headers", ())] for status, response in responses.items()}
+    challenge = ["WWW-Authenticate"]
+    assert headers == {"200": [], "400": challenge, "401": challenge, "403": challenge, "503": ["Retry-After"]}
+
+
 def test_a_pool_without_a_domain_is_shown_as_a_bearer_token() -> None:
     """Nobody can log in there by a browser, so Swagger UI asks for the token itself."""
     verifier = TokenVerifier(UserPool("eu-west-1_AbC123xyz"), client_ids=None)

@@ -1,6 +1,7 @@
 // A headless Chromium, which does what it is told, one order after the other, and says what it shows.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
 import { hear, load, say, settings } from './judge.mjs';
 
 const { chromium } = (await load('playwright-core')).default;
@@ -17,10 +18,11 @@ const context = await chromium.launchPersistentContext(settings.profile, {
   timeout: settings.patience,
 });
 context.setDefaultTimeout(settings.patience);
-const [page] = context.pages();
+const [first] = context.pages();
+let page = first;
 const problems = [];
-page.on('pageerror', (error) => problems.push(String(error)));
-page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+context.on('weberror', (error) => problems.push(String(error.error())));
+context.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
 
 // What can be pressed: a key, or a button or link that says so.
 const pressed = (name) =>
@@ -34,6 +36,22 @@ const orders = {
   type: ({ text }) => page.keyboard.type(text),
   tab: () => page.keyboard.press('Tab'),
   press: ({ name }) => Promise.all([page.waitForEvent('load'), pressed(name)]).then(() => null),
+  tap: ({ css }) => page.locator(css).click(),
+  read: ({ css }) => page.locator(css).innerText(),
+  // What is pressed opens a window, in which the next orders are carried out; it closes by itself.
+  popup: async ({ css }) => {
+    [page] = await Promise.all([first.waitForEvent('popup'), first.locator(css).click()]);
+  },
+  closed: async () => {
+    if (!page.isClosed()) await page.waitForEvent('close');
+    page = first;
+  },
+  // What a page has from the network comes from a file, or from the file of the same name in a folder.
+  instead: ({ pattern, file, folder }) =>
+    context.route(pattern, (route) =>
+      route.fulfill({ path: file ?? join(folder, basename(new URL(route.request().url()).pathname)) }),
+    ),
+  network: () => context.unrouteAll({ behavior: 'wait' }), // again: while anything is replaced, Playwright answers preflights itself
   click: ({ name }) => page.getByRole('button', { name, exact: true }).click(),
   see: ({ text }) => page.getByText(text, { exact: true }).waitFor(),
   wait: ({ heading }) => page.getByRole('heading', { name: heading, exact: true, level: 1 }).waitFor(),

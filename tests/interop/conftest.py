@@ -1,4 +1,4 @@
-"""Providers that are not ours, each behind a front that makes it look like Cognito, started once per session."""
+"""Providers that are not ours, each behind a front that makes it look like Cognito; and a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.interop import npm_packages
+from tests.interop import chromium, npm_packages
 from tests.interop.front import Front, served
 from tests.interop.person import Person
 from tests.interop.process import node, python
@@ -16,8 +16,10 @@ from tests.interop.support import CALLBACK, GOODBYE, KNOWS, SECRET, Provider, ca
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from cognito_oidc import CognitoClient
+    from tests.interop.chromium import Chromium
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,21 @@ def npm() -> None:
     problem = npm_packages.problem()
     if problem is not None:
         cannot_be_had(problem)
+
+
+@pytest.fixture
+def scripts() -> bool:
+    """Tell whether JavaScript is on."""
+    return True
+
+
+@pytest.fixture
+def browser(scripts: bool, npm: None, tmp_path: Path) -> Iterator[Chromium]:
+    """Start a Chromium with an empty profile."""
+    if chromium.executable() is None:
+        cannot_be_had("chromium is not installed (Debian and Ubuntu: apt-get install chromium)")
+    with chromium.started(tmp_path / "profile", scripts=scripts) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ VERSIONS: Final = {
     "oidc-provider": "9.13.3",
     "openid-client": "6.9.0",
     "playwright-core": "1.65.1",
+    "swagger-ui-dist": "5.35.0",
 }
 FOLDER: Final = Path(__file__).parent.parent.parent / ".cache" / "npm"
 _OPTIONS: Final = ("--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")

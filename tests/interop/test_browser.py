@@ -14,8 +14,7 @@ from anyio.from_thread import start_blocking_portal
 
 from cognito_oidc import CognitoClient, Federation
 from cognito_oidc.emulator import CognitoEmulator
-from tests.interop import chromium, npm_packages, shop
-from tests.interop.support import cannot_be_had
+from tests.interop import npm_packages, shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,21 +31,6 @@ TEMPORARY: Final = "Temporary-horse-1"
 PASSWORD: Final = "Correct-horse-9"
 BACK: Final = "Back in the shop"
 SCOPES: Final = ("openid", "email", "profile")
-
-
-@pytest.fixture
-def scripts() -> bool:
-    """Tell whether JavaScript is on."""
-    return True
-
-
-@pytest.fixture
-def browser(scripts: bool, npm: None, tmp_path: Path) -> Iterator[Chromium]:
-    """Start a Chromium with an empty profile."""
-    if chromium.executable() is None:
-        cannot_be_had("chromium is not installed (Debian and Ubuntu: apt-get install chromium)")
-    with chromium.started(tmp_path / "profile", scripts=scripts) as started:
-        yield started
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from cognito_oidc.emulator.control import Controls, Fault, Surroundings
     from cognito_oidc.emulator.pools import EmulatedPool
 
+# Swagger UI sends the last of them to every token endpoint. Pages of it that sign in at Cognito are public, such as
+# suwa-yuki/swagger-3.0-oauth-with-cognito, so Cognito allows it; what else it allows is not known.
+_CROSS_ORIGIN_HEADERS: Final = "Authorization, Content-Type, X-Requested-With"
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _MAX_BODY: Final = 1_048_576
 _MAX_FIELDS: Final = 200
@@ -194,7 +197,7 @@ def _outcome(incoming: Incoming, endpoint: _Endpoint) -> Response | Errand:
         allowed = ", ".join([*endpoint.handlers, "OPTIONS"])
         headers = {
             "access-control-allow-methods": allowed,
-            "access-control-allow-headers": "Authorization, Content-Type",
+            "access-control-allow-headers": _CROSS_ORIGIN_HEADERS,
             "access-control-max-age": "600",
         }
         return Response(status_code=200, headers=headers)

@@ -33,6 +33,12 @@ from cognito_oidc.errors import (
 __all__ = ["AccessTokenBearer"]
 
 _SCHEME_NAME: Final = "Cognito"
+_REFUSALS: Final = (
+    (400, "WWW-Authenticate", "There are several Authorization headers"),
+    (401, "WWW-Authenticate", "There is no access token, or it must not be trusted"),
+    (403, "WWW-Authenticate", "The access token lacks a scope or a group"),
+    (503, "Retry-After", "Nobody can tell whether the access token is good: the keys cannot be had now"),
+)
 
 
 class _Requirements(NamedTuple):
@@ -142,6 +148,19 @@ class AccessTokenBearer(SecurityBase):
             raise _refusal(error) from error
         except (BearerUsageError, TokenVerificationError, KeysUnavailableError) as error:
             raise _refusal(error) from error
+
+    @property
+    def responses(self) -> dict[int | str, dict[str, object]]:
+        """What `FastAPI(responses=...)`, a router or an endpoint takes, so that the document has the refusals too."""
+        schema = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+        return {
+            status: {
+                "description": description,
+                "headers": {header: {"schema": {"type": "string"}}},
+                "content": {"application/json": {"schema": schema}},
+            }
+            for status, header, description in _REFUSALS
+        }
 
     def swagger_ui_init_oauth(self, client_id: str, *, scopes: Iterable[str] = ()) -> dict[str, object]:
         """Return what `FastAPI(swagger_ui_init_oauth=...)` takes, so that Swagger UI signs in with PKCE.
