@@ -18,7 +18,7 @@ EXTRAS = {
     "stores.keyring": ("keyring", "keyring"),
     "stores.redis": ("redis", "redis"),
 }
-NEEDS_NOTHING = {"aws_lambda", "httpx_auth", "stores.file"}
+NEEDS_NOTHING = {"aws_lambda", "httpx_auth", "stores", "stores.file"}
 
 
 def short_name(module: str) -> str:
