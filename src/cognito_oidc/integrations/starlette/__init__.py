@@ -17,5 +17,8 @@ except ImportError as _missing:
     ) from _missing
 
 from cognito_oidc.integrations.starlette._bearer import BearerBackend, BearerUser, require_token
+from cognito_oidc.integrations.starlette._login import CognitoLogin
+from cognito_oidc.integrations.starlette._pages import LoginProblem
+from cognito_oidc.integrations.starlette._session import LoginSession
 
-__all__ = ["BearerBackend", "BearerUser", "require_token"]
+__all__ = ["BearerBackend", "BearerUser", "CognitoLogin", "LoginProblem", "LoginSession", "require_token"]
