@@ -46,6 +46,10 @@ MAX_ID_TOKEN: Final = 128 * 1024
 
 _MAX_HEADERS: Final = 64
 _FUTURE: Final = 60.0  # seconds by which clocks may differ
+_ISSUER_CAUSES: Final = (
+    "The token is from another user pool, or from no user pool at all: compare the pool id.",
+    "The pool is reached under another address here: a local server needs endpoint_url, as the token's issuer has it.",
+)
 
 
 class VerifierHealth(NamedTuple):
@@ -370,7 +374,12 @@ class VerifierCore:
             expected = " or ".join(self.issuers)
             msg = f"The token's iss is {shown(iss, limit=150)}, expected {expected}."
             raise InvalidClaimError(
-                msg, claim="iss", expected=expected, actual=shown(iss, limit=150), signature_checked=False
+                msg,
+                claim="iss",
+                expected=expected,
+                actual=shown(iss, limit=150),
+                signature_checked=False,
+                causes=_ISSUER_CAUSES,
             )
         return keys
 

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import anyio
+import httpx
 from anyio.from_thread import start_blocking_portal
 from click.testing import CliRunner, Result
 
 from cognito_oidc import UserPool
 from cognito_oidc.cli import cli
-from cognito_oidc.emulator import Behaviour, CognitoEmulator, EmulatedAppClient, EmulatedPool
+from cognito_oidc.emulator import Behaviour, CognitoEmulator, EmulatedAppClient, EmulatedPool, Person
 
 CALLBACK = "https://shop.example/callback"
 SCOPES = ("openid", "email", "orders/read")
@@ -41,6 +44,42 @@ class ServedShop:
     def user_pool(self) -> UserPool:
         """The addresses of the shop's pool on the port."""
         return UserPool(self.app.pool_id, domain=self.app.domain_prefix, endpoint_url=self.base_url)
+
+    def machine_token(self, *, seconds: int = 3600) -> str:
+        """Return an access token of a job that may read orders, by client credentials over HTTP."""
+        job = self.app.add_client(
+            "job", grants=["client_credentials"], scopes=["orders/read"], access_token_validity=seconds
+        )
+        form = {"grant_type": "client_credentials", "client_id": job.client_id, "client_secret": job.client_secret}
+        answer = httpx.post(self.user_pool.token_endpoint, data=form, trust_env=False).json()
+        token: str = answer["access_token"]
+        return token
+
+    def sign_in(self, *, nonce: str | None = "n-0S6_WzA2Mj") -> dict[str, str]:
+        """Sign Ann in through the company, as an application without this library would; return the token answer."""
+        if "ann" not in self.corp.users:
+            self.corp.add_user("ann", password="Anns-password-1", email="ann@corp.example")
+        query = {
+            "client_id": self.web.client_id,
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "scope": "openid email",
+            "identity_provider": "Corp",
+            **({"nonce": nonce} if nonce is not None else {}),
+        }
+        person = Person(
+            "ann", "Anns-password-1", open_client=lambda: httpx.AsyncClient(trust_env=False), serves=lambda _: False
+        )
+        callback = anyio.run(person.follow, f"{self.user_pool.authorization_endpoint}?{urlencode(query)}")
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self.web.client_id,
+            "client_secret": self.web.client_secret,
+            "redirect_uri": CALLBACK,
+            "code": parse_qs(urlsplit(callback).query)["code"][0],
+        }
+        answer: dict[str, str] = httpx.post(self.user_pool.token_endpoint, data=form, trust_env=False).json()
+        return answer
 
     def run(self, *arguments: str, input: str | None = None, **settings: str | None) -> Result:  # noqa: A002 - click's
         """Run the command; a setting of None is left out."""

@@ -23,6 +23,9 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "demo": "cognito_oidc.cli.demo",
     "doctor": "cognito_oidc.cli.doctor",
     "emulate": "cognito_oidc.cli.emulate",
+    "explain": "cognito_oidc.cli.explain",
+    "urls": "cognito_oidc.cli.urls",
+    "verify": "cognito_oidc.cli.verify",
 }
 """Where each command is; its module has the command under the command's name."""
 

@@ -33,7 +33,7 @@ def report(title: str, checks: Sequence[Check], *, hint: str = "") -> str:
         [
             click.style(wrapped(title, ""), bold=True),
             "",
-            *_overview(checks),
+            *overview(checks),
             "",
             *_findings(checks),
             *_end(checks, hint),
@@ -41,7 +41,8 @@ def report(title: str, checks: Sequence[Check], *, hint: str = "") -> str:
     )
 
 
-def _overview(checks: Sequence[Check]) -> Iterator[str]:
+def overview(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield a line for each check: how it is, what it is about, and what was seen."""
     width = max((len(check.about) for check in checks), default=0)
     number = 0
     for check in checks:
