@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 760
 _LABELS: Final = 248  # where bars begin
 _ROW: Final = 27
+_MOST_STEPS: Final = 8
 _TOP: Final = 88
 _FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif'"
 _COLOURS: Final = {"ours": "#0a63c9", "peer": "#a9b4c2", "limit": "#3a4452"}
@@ -46,7 +47,7 @@ def bars(title: str, subtitle: str, rows: Sequence[Bar], *, goal: float | None =
     room = _WIDTH - _LABELS - 138
     bottom = _TOP + len(rows) * _ROW
     height = bottom + 44
-    step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if longest / step <= 8)  # noqa: PLR2004
+    step = next(step for power in range(-1, 9) for step in _steps(power) if longest / step <= _MOST_STEPS)
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {_WIDTH} {height}' role='img' {_FONT}>",
         f"<title>{escape(title)}</title>",
@@ -75,6 +76,10 @@ def bars(title: str, subtitle: str, rows: Sequence[Bar], *, goal: float | None =
         )
         parts.append(_text(_LABELS + length + 7, y + 14.5, row.note, "start", 12.5, "#17202b", weight))
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _steps(power: int) -> tuple[float, float, float]:
+    return (10.0**power, 2 * 10.0**power, 5 * 10.0**power)
 
 
 def _text(x: float, y: float, text: str, anchor: str, size: float, colour: str, weight: str = "400") -> str:  # noqa: PLR0917 - SVG's own
