@@ -69,6 +69,7 @@ benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/bench
 	$(BENCH)/bin/python -m benchmarks.cold --publish
 	$(BENCH)/bin/python -m benchmarks.fairness --publish
 	$(BENCH)/bin/python -m benchmarks.keys --publish
+	$(BENCH)/bin/python -m benchmarks.callbacks --publish
 	$(BENCH)/bin/python -m benchmarks.token_endpoint --publish
 
 fidelity: $(DEV) ## ask every local Cognito what it does as Cognito does; renews its table in docs/emulator.md

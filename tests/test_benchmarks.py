@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cognito_oidc import errors
+
 ROOT = Path(__file__).parent.parent
 NAMES = ["verify", "cold", "fairness", "keys"]
 
@@ -23,7 +25,7 @@ def test_benchmark_runs_and_writes_its_figures(name: str, tmp_path: Path) -> Non
     assert any("TokenVerifier" in case for case in found)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "callbacks"])
 def test_page_is_what_the_kept_figures_say(name: str) -> None:
     """The tables of the page are those of the kept figures: nobody has improved them by hand."""
     module = __import__(f"benchmarks.{name}", fromlist=[name])
@@ -31,6 +33,18 @@ def test_page_is_what_the_kept_figures_say(name: str) -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     missing = [block for block, text in module.blocks_of(kept).items() if text not in page]
     assert missing == []
+
+
+def test_no_hostile_callback_logs_anybody_in(tmp_path: Path) -> None:
+    """Of forty callbacks and answers that must be refused, ours accepts none, and says so with an error of ours."""
+    output = tmp_path / "figures.json"
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.callbacks", "--quick", "--json", str(output)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    cases = json.loads(output.read_text(encoding="utf-8"))["cases"]
+    outcomes = {outcomes["cognito_oidc"] for outcomes in cases.values()}
+    assert len(cases) == 40
+    assert all(issubclass(getattr(errors, outcome, str), errors.CognitoOidcError) for outcome in outcomes), outcomes
 
 
 @pytest.mark.parametrize("name", ["verify"])
