@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example-api test npm screenshots ring1 lint format types layers docs check surface lock benchmarks fidelity clean
+.PHONY: help demo example-api test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api licences fidelity clean
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -71,6 +71,18 @@ benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/bench
 	$(BENCH)/bin/python -m benchmarks.keys --publish
 	$(BENCH)/bin/python -m benchmarks.callbacks --publish
 	$(BENCH)/bin/python -m benchmarks.token_endpoint --publish
+
+dist: $(DEV) ## build what is released into dist/, twice, the same to the byte, with its bill of materials
+	$(BIN)/python scripts/dist.py
+
+installed: $(DEV) ## run the tests against the wheel of `make dist`, on each Python, at both ends of the dependencies
+	$(BIN)/python scripts/installed.py
+
+api: $(DEV) ## compare the public names with those of the last release
+	$(BIN)/python scripts/api_diff.py
+
+licences: $(DEV) ## renew docs/licences.md, the licences of what is installed beside us
+	$(BIN)/python scripts/licences.py
 
 fidelity: $(DEV) ## ask every local Cognito what it does as Cognito does; renews its table in docs/emulator.md
 	$(BIN)/python -W ignore -m benchmarks.fidelity --publish

@@ -8,7 +8,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
 ADDRESS = re.compile(r"://|^--?(?:index|extra-index|find-links|i |f )", re.MULTILINE)
@@ -32,7 +34,25 @@ def compile_pins(target: str, *arguments: str) -> None:
     print(f"requirements/{target}: {len(re.findall('^[a-z]', text, re.MULTILINE))} packages")
 
 
+def direct_pins(path: Path) -> list[str]:
+    """Return the pins of what pyproject.toml names itself, with its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {
+        re.split(r"[^\w-]", requirement)[0].lower()
+        for requirements in (project["dependencies"], *project["optional-dependencies"].values())
+        for requirement in requirements
+    }
+    pins = re.findall(r"^([\w-]+)(==[\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return [f"{name}{version}" for name, version in pins if name in wanted]
+
+
 compile_pins("dev.txt", "--all-extras", "--group", "dev")
 compile_pins("run.txt", "--all-extras", "--group", "build", "--constraints", "requirements/dev.txt")
+with TemporaryDirectory() as folder:
+    # What pyproject.toml says is enough, with today's tools around it: `make installed` runs the tests with that.
+    lowest = Path(folder) / "lowest.txt"
+    compile_pins("lowest.txt", "--all-extras", "--resolution", "lowest-direct")
+    lowest.write_text("\n".join(direct_pins(ROOT / "requirements" / "lowest.txt")), encoding="utf-8")
+    compile_pins("lowest.txt", "--all-extras", "--group", "test", "--constraints", str(lowest))
 EXTRAS = ("--extra", "emulator", "--extra", "fastapi", "--extra", "redis")  # what benchmarks/ measures stands on these
 compile_pins("benchmarks.txt", *EXTRAS, "--group", "benchmarks", "--constraints", "requirements/dev.txt")

@@ -5,8 +5,10 @@ import os
 import sys
 import threading
 
-from oidc_provider_mock import User, app
-from werkzeug.serving import WSGIRequestHandler, make_server
+os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # it is on loopback, for which older releases of Authlib want https too
+
+from oidc_provider_mock import User, app  # noqa: E402 - reads the environment
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402 - stands with it
 
 json.loads(sys.stdin.readline())
 

@@ -34,7 +34,8 @@ Get = Callable[..., Any]
 async def whoami(request: Request) -> JSONResponse:
     """Say who is asking."""
     scopes = [*request.auth.scopes]
-    return JSONResponse({"name": request.user.display_name, "id": request.user.identity, "scopes": scopes})
+    identity = request.user.identity if request.user.is_authenticated else ""  # older releases have none for nobody
+    return JSONResponse({"name": request.user.display_name, "id": identity, "scopes": scopes})
 
 
 async def orders(request: Request) -> JSONResponse:
