@@ -382,7 +382,16 @@ class TokenKeeper:
 
     async def _read(self) -> StoredToken | None:
         store = self._store
-        return None if store is None else self._checked(await _guarded(lambda: store.read(self._key)))
+        if store is None:
+            return None
+        try:
+            return self._checked(await _guarded(lambda: store.read(self._key)))
+        except StoreError as error:
+            if error.code != "store_damaged":
+                raise
+        if self.held is not None:  # nobody has signed out: what is here is stored again
+            self.held = self.held._replace(in_store=False)
+        return None
 
     async def _swap(self, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
         store = self._store

@@ -1,7 +1,8 @@
 """The pytest plugin: a local Cognito for the tests of an application, whose own verifier and client run as they are.
 
-Decides what a test gets. It is loaded by every pytest run on a machine where it is installed, so it imports nothing but
-pytest; the emulator is loaded by the first test that asks for it.
+Decides what a test gets, and where the tests are that every token store must pass. It is loaded by every pytest run on
+a machine where it is installed, so it imports nothing but pytest; the emulator is loaded by the first test that asks
+for it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cognito_oidc.emulator import CognitoEmulator, EmulatedAppClient, EmulatedPool, KeyStock
+    from cognito_oidc.integrations.stores._conformance import TokenStoreConformance
 
 __all__ = [
     "IssueAccessToken",
     "IssueIdToken",
+    "TokenStoreConformance",
     "cognito_app_client",
     "cognito_emulator",
     "cognito_key_stock",
@@ -25,6 +28,16 @@ __all__ = [
     "issue_access_token",
     "issue_id_token",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the tests of token stores when somebody asks for them."""
+    if name == "TokenStoreConformance":
+        from cognito_oidc.integrations.stores._conformance import TokenStoreConformance
+
+        return TokenStoreConformance
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 class IssueAccessToken(Protocol):

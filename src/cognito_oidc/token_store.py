@@ -36,7 +36,9 @@ class TokenStore(Protocol):
         """Return what is kept under a key, or None.
 
         Raises:
-            StoreError: It cannot be read now. Never for want of a record.
+            StoreError: It cannot be read now. Never for want of a record. A record that nobody will ever be able to
+                read is set aside, so that the next call returns None, and is told once, by the `code`
+                `"store_damaged"`: whoever has the tokens in memory then stores them again.
         """
 
     async def swap(self, key: str, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
@@ -61,6 +63,7 @@ class TokenStore(Protocol):
         it, at once or after a lease. It keeps callers from asking twice and protects nothing: `swap` does that, also
         where a lease has ended early. A caller that is cancelled while it waits, or while it enters, leaves no lock
         behind. It may be left in another task than it was entered in: keep no cancel scope open across it.
+        Where a store can tell early that it could not save anything (a full disk), it does so here.
 
         Args:
             key: The key.

@@ -92,3 +92,11 @@ def test_sealing_takes_one_key() -> None:
     """Several keys are for unsealing alone."""
     with pytest.raises(ConfigurationError, match="32 random bytes"):
         seal(b"text", [KEY], purpose=PURPOSE)  # type: ignore[arg-type]
+
+
+def test_a_long_text_comes_back() -> None:
+    """What can be sealed can be opened, as long as the caller says: the tokens of a session may be long."""
+    text = bytes(200_000)
+    sealed = seal(text, KEY, purpose=PURPOSE)
+    assert unseal(sealed, KEY, purpose=PURPOSE, max_length=len(sealed)) == text
+    assert unseal(sealed, KEY, purpose=PURPOSE, max_length=len(sealed) - 1) is None

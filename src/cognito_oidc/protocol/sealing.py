@@ -54,10 +54,12 @@ def unseal(sealed: object, key: bytes | Iterable[bytes], *, purpose: str, max_le
     from joserfc.errors import JoseError  # noqa: PLC0415
 
     keys = [_octet_key(one) for one in check_keys(key)]
+    registry = jwe.JWERegistry(algorithms=_ALGORITHMS)
+    registry.max_ciphertext_length = max_length  # the library's own limit is 64 KiB, and was none when it encrypted
     if isinstance(sealed, str) and len(sealed) <= max_length and sealed.isascii():
         for one in keys:
             try:
-                opened = jwe.decrypt_compact(sealed, one, algorithms=_ALGORITHMS)
+                opened = jwe.decrypt_compact(sealed, one, registry=registry)
             except (JoseError, ValueError, KeyError, TypeError, RecursionError):
                 continue
             return (opened.plaintext or b"") if opened.protected == _header(purpose) else None
