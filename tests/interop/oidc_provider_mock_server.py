@@ -7,8 +7,8 @@ import threading
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # it is on loopback, for which older releases of Authlib want https too
 
-from oidc_provider_mock import User, app  # noqa: E402 - reads the environment
-from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402 - stands with it
+from oidc_provider_mock import User, app
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 json.loads(sys.stdin.readline())
 
