@@ -800,6 +800,14 @@ async def test_logout_urls(client: CognitoClient) -> None:
         CognitoClient(UserPool(POOL_ID), client_id=CLIENT_ID).logout_url("https://app/bye")
 
 
+def nested(depth: int) -> dict[str, object]:
+    """Return an object that is deeper than Python can show."""
+    value: dict[str, object] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -813,6 +821,9 @@ async def test_logout_urls(client: CognitoClient) -> None:
         pytest.param({"redirect_uri": "https://app/#x"}, id="redirect-uri-fragment"),
         pytest.param({"scopes": ("email",)}, id="email-without-openid"),
         pytest.param({"identity_providers": "Corp"}, id="providers-text"),
+        pytest.param({"identity_providers": 7}, id="providers-number"),
+        pytest.param({"identity_providers": ["Corp", 7]}, id="providers-one-number"),
+        pytest.param({"clock": 1_800_000_000}, id="clock-number"),
         pytest.param({"metadata": {"issuer": ISSUER}}, id="metadata-mapping"),
         pytest.param({"http_client": object()}, id="http-client"),
         pytest.param({"verifier": object()}, id="verifier-object"),
@@ -820,6 +831,9 @@ async def test_logout_urls(client: CognitoClient) -> None:
         pytest.param({"verifier": SyncTokenVerifier(POOL, client_ids=(CLIENT_ID,))}, id="verifier-sync"),
         pytest.param({"verifier": TokenVerifier(OTHER_POOL, client_ids=(CLIENT_ID,))}, id="verifier-other-pool"),
         pytest.param({"leeway": -1}, id="leeway"),
+        pytest.param({"leeway": nested(5000)}, id="leeway-deep"),
+        pytest.param({"max_request_age": nested(5000)}, id="age-deep"),
+        pytest.param({"max_request_age": -(10**5000)}, id="age-huge"),
         pytest.param({"max_request_age": 0}, id="age-zero"),
         pytest.param({"max_request_age": "600"}, id="age-text"),
         pytest.param({"max_request_age": float("nan")}, id="age-nan"),

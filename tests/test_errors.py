@@ -36,6 +36,7 @@ from cognito_oidc.errors import (
     clean_error_code,
     clean_server_text,
     shown,
+    shown_number,
 )
 
 # design.md, section 3, "Errors": class -> base, stable code, what to answer one's own caller, may it work later.
@@ -366,3 +367,20 @@ def test_an_error_code_is_kept_where_it_is_one(code: object, cleaned: str | None
 def test_a_value_is_shown_in_a_message(value: object, text: str) -> None:
     """A text is quoted, escaped and capped; of anything else only the type is shown."""
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(-1, "-1", id="short"),
+        pytest.param(0.5, "0.5", id="fraction"),
+        pytest.param(10**5000, "a value of type int", id="too long to be written"),
+        pytest.param(float("inf"), "a value of type float", id="without end"),
+        pytest.param(float("nan"), "a value of type float", id="none"),
+        pytest.param(True, "a value of type bool", id="a boolean"),
+        pytest.param("60", "'60'", id="a text"),
+    ],
+)
+def test_a_number_is_shown_in_a_message(value: object, text: str) -> None:
+    """As it is, where that is short."""
+    assert shown_number(value) == text

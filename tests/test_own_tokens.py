@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from cognito_oidc import CognitoClient, IdTokenClaims, TokenSet, UserPool
+from cognito_oidc import AccessTokenClaims, CognitoClient, IdTokenClaims, TokenSet, UserPool
 from cognito_oidc.errors import ConfigurationError
-from tests.factories import CLIENT_ID, ISSUER, NOW, POOL_ID, SUB, UPDATED_ISSUER, id_payload
+from tests.factories import CLIENT_ID, ISSUER, NOW, POOL_ID, SUB, UPDATED_ISSUER, access_payload, id_payload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,6 +65,29 @@ async def test_tokens_of_another_are_not_sent(
     with pytest.raises(ConfigurationError, match="These tokens are of") as raised:
         await ACTS[act](client, held(**changes))
     assert "secret" not in str(raised.value)
+    assert sent == []
+
+
+@pytest.mark.parametrize("act", ["refresh", "revoke"])
+@pytest.mark.parametrize("token", [7, b"r", float("nan"), ["r"]])
+async def test_a_refresh_token_is_text(client: CognitoClient, sent: list[httpx.Request], act: str, token: Any) -> None:  # noqa: ANN401
+    """A TokenSet that was filled by hand, wrongly."""
+    with pytest.raises(ConfigurationError):
+        await ACTS[act](client, replace(held(), refresh_token=token))
+    assert sent == []
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("claims", [{"sub": SUB}, "claims", 7, AccessTokenClaims(access_payload()), IdTokenClaims({})])
+async def test_claims_are_those_of_an_id_token(
+    client: CognitoClient,
+    sent: list[httpx.Request],
+    act: str,
+    claims: Any,  # noqa: ANN401
+) -> None:
+    """The same: what says nothing of its issuer is nobody's."""
+    with pytest.raises(ConfigurationError):
+        await ACTS[act](client, replace(held(), claims=claims))
     assert sent == []
 
 

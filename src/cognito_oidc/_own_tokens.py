@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, shown
 from cognito_oidc.protocol.tokens import TokenSet
+from cognito_oidc.protocol.typed_claims import IdTokenClaims
 from cognito_oidc.verifier import TokenVerifier
 
 if TYPE_CHECKING:
     from cognito_oidc.protocol.provider import UserPool
-    from cognito_oidc.protocol.typed_claims import IdTokenClaims
 
 
 class OwnTokens:
@@ -54,11 +54,15 @@ class OwnTokens:
         claims = tokens.claims
         if claims is None:
             return
-        if claims.iss not in self._pool.accepted_issuers:
-            msg = f"These tokens are of {shown(claims.iss)}, not of {self._pool.issuer!r}: use the client of that pool."
+        if not isinstance(claims, IdTokenClaims):
+            msg = f"The claims of these tokens are no IdTokenClaims, but {shown(claims)}: pass the TokenSet as it came."
             raise ConfigurationError(msg)
-        if claims.aud != self._client_id:
-            msg = f"These tokens are of app client {shown(claims.aud)}, not of {self._client_id!r}: use its client."
+        iss, aud = claims.raw.get("iss"), claims.raw.get("aud")
+        if iss not in self._pool.accepted_issuers:
+            msg = f"These tokens are of {shown(iss)}, not of {self._pool.issuer!r}: use the client of that pool."
+            raise ConfigurationError(msg)
+        if aud != self._client_id:
+            msg = f"These tokens are of app client {shown(aud)}, not of {self._client_id!r}: use its client."
             raise ConfigurationError(msg)
 
     def refresh_token_of(self, tokens: TokenSet | str | None) -> str:
@@ -69,7 +73,7 @@ class OwnTokens:
         """
         self.check(tokens)
         token = tokens.refresh_token if isinstance(tokens, TokenSet) else tokens
-        if token is None:
+        if not isinstance(token, str):
             msg = "These tokens have no refresh token: only the authorization code flow returns one."
             raise ConfigurationError(msg)
         return token

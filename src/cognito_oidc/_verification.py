@@ -15,7 +15,7 @@ from cognito_oidc._event_sink import EventSink
 from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc._issuer_keys import IssuerKeys
 from cognito_oidc._key_snapshot import load_snapshot
-from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown
+from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown, shown_number
 from cognito_oidc.protocol.claims import (
     NO_REQUIREMENTS,
     Requirements,
@@ -514,6 +514,6 @@ def _checked_client_ids(client_ids: Iterable[str] | None) -> frozenset[str] | No
 
 def _checked_number(value: float, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        msg = f"{what}: expected a number of 0 or more, got {value!r:.40}."
+        msg = f"{what}: expected a number of 0 or more, got {shown_number(value)}."
         raise ConfigurationError(msg)
     return value

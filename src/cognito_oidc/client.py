@@ -23,6 +23,7 @@ from cognito_oidc.errors import (
     InvalidGrantError,
     ProtocolError,
     shown,
+    shown_number,
 )
 from cognito_oidc.protocol import authorization
 from cognito_oidc.protocol.callback import parse_callback, peek_state
@@ -138,10 +139,9 @@ class CognitoClient:
         if redirect_uri is not None:
             authorization.check_redirect_uri(redirect_uri, what="redirect_uri")
         self._scopes = authorization.check_scopes(scopes)
-        if isinstance(identity_providers, str):
-            msg = f"identity_providers: expected several names, got one text: write ({identity_providers!r},)."
-            raise ConfigurationError(msg)
-        self._identity_providers = None if identity_providers is None else tuple(identity_providers)
+        if identity_providers is not None:
+            identity_providers = authorization.check_identity_providers(identity_providers)
+        self._identity_providers = identity_providers
         if metadata is not None and not isinstance(metadata, ProviderMetadata):
             msg = f"metadata= expects what discover() returns, got {shown(metadata)}."
             raise ConfigurationError(msg)
@@ -151,10 +151,13 @@ class CognitoClient:
         self._metadata = metadata or pool.metadata
         self._transport = Transport(http_client)
         if isinstance(max_request_age, bool) or not isinstance(max_request_age, int | float) or not max_request_age > 0:
-            msg = f"max_request_age: expected seconds, more than 0, got {max_request_age!r:.40}."
+            msg = f"max_request_age: expected seconds, more than 0, got {shown_number(max_request_age)}."
             raise ConfigurationError(msg)
         self._max_request_age = max_request_age
         self._arrived = ArrivedAnswers()
+        if clock is not None and not callable(clock):
+            msg = f"clock: expected a callable that returns epoch seconds, got {shown(clock)}."
+            raise ConfigurationError(msg)
         self._clock = clock or time.time
         if verifier is None:
             verifier = TokenVerifier(pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock)
@@ -527,17 +530,18 @@ class CognitoClient:
                 challenge there is unconfirmed.
 
         Raises:
-            ConfigurationError: Neither or both are given, or the URL could not have been registered.
+            ConfigurationError: Neither or both are given, the URL could not have been registered, or the request is
+                another app client's.
 
         Source: AWS, "The managed login sign-out endpoint".
         """
-        if (logout_uri is None) == (request is None):
-            msg = "logout_url needs logout_uri or request=, one of them."
-            raise ConfigurationError(msg)
         endpoint = self._metadata.require("end_session_endpoint")
-        if request is not None:
-            return logout_and_login_url(end_session_endpoint=endpoint, request=request)
-        return logout_url(end_session_endpoint=endpoint, client_id=self._client_id, logout_uri=str(logout_uri))
+        if request is None and logout_uri is not None:
+            return logout_url(end_session_endpoint=endpoint, client_id=self._client_id, logout_uri=logout_uri)
+        if request is not None and logout_uri is None:
+            return logout_and_login_url(end_session_endpoint=endpoint, client_id=self._client_id, request=request)
+        msg = "logout_url needs logout_uri or request=, one of them."
+        raise ConfigurationError(msg)
 
     async def discover(self) -> ProviderMetadata:
         """Return the metadata that the pool publishes; pass it as `metadata=` to use it.

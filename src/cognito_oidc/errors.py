@@ -69,6 +69,7 @@ __all__ = [
 
 _MAX_SERVER_TEXT = 200
 _MAX_ERROR_CODE = 60
+_LONG_NUMBER = 1e15
 # Patterns are compiled at their first use, by re's own cache: this module is on the verification path.
 # Codes, tokens, verifiers and client secrets are long runs of these characters (a generated secret has 52, a code 36).
 # A server that quotes one back must not get it into a log through us.
@@ -114,6 +115,12 @@ def shown(value: object, *, limit: int = 100) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= limit else value[: limit - 1] + "…")
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
+
+
+def shown_number(value: object) -> str:
+    """Show what should have been a number: as it is where it is one of a few digits, else as `shown`."""
+    short = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LONG_NUMBER
+    return repr(value) if short else shown(value)
 
 
 def _restore(cls: type[CognitoOidcError], args: tuple[str, ...], state: dict[str, object]) -> CognitoOidcError:

@@ -338,6 +338,22 @@ def _provider_choice(name: str | None, identifier: str | None, known: Iterable[s
     return {"identity_provider": name}
 
 
+def check_identity_providers(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of a pool's providers.
+
+    Raises:
+        ConfigurationError: They are not several texts.
+    """
+    if isinstance(names, str):
+        msg = f"identity_providers: expected several names, got one text: write ({shown(names)},)."
+        raise ConfigurationError(msg)
+    several = _several(names, one=str, what="identity_providers")
+    if not all(isinstance(name, str) for name in several):
+        msg = "identity_providers: expected names, each a text."
+        raise ConfigurationError(msg)
+    return cast("tuple[str, ...]", several)
+
+
 def _check_prompt(prompt: str | Iterable[str]) -> str:
     values = _tokens(prompt, what="prompt")
     for value in values:

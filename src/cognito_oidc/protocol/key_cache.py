@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cognito_oidc._frozen import Frozen
-from cognito_oidc.errors import ConfigurationError
+from cognito_oidc.errors import ConfigurationError, shown_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ class CachePolicy(Frozen):
         )
         for name, value in self._fields().items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _GREATEST:
-                msg = f"CachePolicy: {name} is {value!r:.40}, expected a number from 0 to {_GREATEST}."
+                msg = f"CachePolicy: {name} is {shown_number(value)}, expected a number from 0 to {_GREATEST}."
                 raise ConfigurationError(msg)
         ages_fit = soft_after <= hard_after <= dead_after and soft_min <= soft_max
         if not ages_fit or dead_after == 0 or not 0 <= jitter < 1:

@@ -6,13 +6,10 @@ revokes none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from cognito_oidc.protocol.authorization import check_redirect_uri
-
-if TYPE_CHECKING:
-    from cognito_oidc.protocol.authorization import AuthorizationRequest
+from cognito_oidc.errors import ConfigurationError, shown
+from cognito_oidc.protocol.authorization import AuthorizationRequest, check_redirect_uri
 
 
 def logout_url(*, end_session_endpoint: str, client_id: str, logout_uri: str) -> str:
@@ -32,12 +29,26 @@ def logout_url(*, end_session_endpoint: str, client_id: str, logout_uri: str) ->
     return f"{end_session_endpoint}?{urlencode(form, quote_via=quote)}"
 
 
-def logout_and_login_url(*, end_session_endpoint: str, request: AuthorizationRequest) -> str:
+def logout_and_login_url(*, end_session_endpoint: str, client_id: str, request: AuthorizationRequest) -> str:
     """Return the URL that ends Cognito's browser session and shows the login page for `request`.
 
     Provisional: AWS documents `redirect_uri`, `response_type`, `scope`, `state` and `nonce` for it; whether the PKCE
     challenge, which is sent along, is kept is unconfirmed.
 
+    Args:
+        end_session_endpoint: Absolute URL.
+        client_id: The app client.
+        request: A request of this app client.
+
+    Raises:
+        ConfigurationError: `request` is none, or another app client's.
+
     Source: AWS, "The managed login sign-out endpoint", "Log out and prompt a user to sign in again".
     """
+    if not isinstance(request, AuthorizationRequest):
+        msg = f"request: expected an AuthorizationRequest, got {shown(request)}."
+        raise ConfigurationError(msg)
+    if request.client_id != client_id:
+        msg = f"request: it is of app client {shown(request.client_id)}, not of {shown(client_id)}."
+        raise ConfigurationError(msg)
     return f"{end_session_endpoint}?{request.url.partition('?')[2]}"
