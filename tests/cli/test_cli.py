@@ -1,4 +1,5 @@
 import importlib.metadata
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,7 +35,7 @@ def test_help_names_the_commands(run: Run, arguments: tuple[str, ...]) -> None:
     """Whoever asks for help, or for nothing at all, reads what there is."""
     output = run(*arguments).output
     assert output.startswith("Usage: cognito-oidc [OPTIONS] COMMAND [ARGS]...\n")
-    assert "  demo     Sign a person in at a local Cognito, and show every step.\n" in output
+    assert re.search(r"^  demo +Sign a person in at a local Cognito", output, re.MULTILINE)
 
 
 def test_help_fits_80_columns(run: Run) -> None:

@@ -24,6 +24,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "cognito_oidc.cli.doctor",
     "emulate": "cognito_oidc.cli.emulate",
     "explain": "cognito_oidc.cli.explain",
+    "federation": "cognito_oidc.cli.federation",
     "urls": "cognito_oidc.cli.urls",
     "verify": "cognito_oidc.cli.verify",
 }

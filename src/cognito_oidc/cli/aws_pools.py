@@ -62,6 +62,10 @@ class AwsPools:
         every = self._pages("list_identity_providers", "Providers", UserPoolId=pool_id)
         return tuple(each["ProviderName"] for each in every)
 
+    def accepted_arguments(self, operation: str) -> frozenset[str]:
+        """Return the arguments that an operation takes, such as those of UpdateUserPoolClient."""
+        return frozenset(self._client.meta.service_model.operation_model(operation).input_shape.members)
+
     def change(self, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Create or update something: `create_user_pool_client`, `update_identity_provider` and the like."""
         return self._call(operation, **arguments)

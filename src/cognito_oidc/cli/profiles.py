@@ -178,6 +178,15 @@ def load_profile(name: str | None = None, flags: Mapping[str, object] | None = N
     return _profile(name, settings, said)
 
 
+def named_profile(name: str) -> Profile:
+    """Return a profile as it stands in the file, for a command that is about two: variables would be about both.
+
+    Raises:
+        MisconfiguredError: There is no such profile, or the file is wrong.
+    """
+    return _profile(name, _named(ProfileFile.read(profiles_path()), name), {})
+
+
 def _named(file: ProfileFile, name: str) -> Mapping[str, object]:
     found = file.profiles.get(name)
     if found is None:
