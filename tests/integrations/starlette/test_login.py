@@ -98,6 +98,13 @@ async def test_a_login_leads_nowhere_else(browser: Browser, return_to: str) -> N
     assert (await browser.step(callback)).headers["location"] == "/"
 
 
+async def test_a_long_return_address_makes_no_large_cookie(browser: Browser) -> None:
+    """The cookie of a login stays about 1 KB, whatever was asked for: five of them are to fit into one header."""
+    callback = await browser.depart(f"/orders/1?q={'a' * 5000}")
+    assert [len(browser.jar[name]) < 1300 for name in logins(browser)] == [True]
+    assert (await browser.step(callback)).headers["location"] == "/"
+
+
 async def test_a_request_that_is_no_page_is_not_sent_to_log_in(browser: Browser) -> None:
     """A script or a picture cannot log in, and must not drop the logins that are under way."""
     answer = await browser.step("/orders/1", headers={"Sec-Fetch-Mode": "cors"})
