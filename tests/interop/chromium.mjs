@@ -35,6 +35,7 @@ const orders = {
   fill: ({ label, value }) => page.getByLabel(label, { exact: true }).fill(value),
   type: ({ text }) => page.keyboard.type(text),
   tab: () => page.keyboard.press('Tab'),
+  back: () => page.goBack().then(() => null),
   press: ({ name }) => Promise.all([page.waitForEvent('load'), pressed(name)]).then(() => null),
   tap: ({ css }) => page.locator(css).click(),
   read: ({ css }) => page.locator(css).innerText(),
