@@ -27,6 +27,7 @@ from cognito_oidc import (
     TokenVerifier,
     UnknownKid,
     UserPool,
+    _turns,
 )
 from cognito_oidc.errors import (
     ConfigurationError,
@@ -1022,23 +1023,61 @@ def test_client_of_another_shape_is_refused_at_once(clock: Clock) -> None:
 # --- fairness and memory ----------------------------------------------------------------------------------------------
 
 
-async def test_many_verifications_let_others_run(verifier: TokenVerifier) -> None:
-    """A coroutine that verifies without a wait gives way every sixteen or so tokens."""
-    await verifier.preload()
+async def turns_during(verifier: TokenVerifier, count: int) -> int:
+    """Return how many turns another task has while so many tokens are verified without a wait."""
     turns = 0
 
-    async def count() -> None:
+    async def others() -> None:
         nonlocal turns
         while True:
             await checkpoint()
             turns += 1
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(count)
-        for _ in range(160):
+        tasks.start_soon(others)
+        for _ in range(count):
             await verifier.verify_access_token(TOKEN)
         tasks.cancel_scope.cancel()
-    assert turns >= 7  # of 10; trio chooses at random who goes first
+    return turns
+
+
+async def test_many_verifications_let_others_run(verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coroutine that verifies without a wait gives way after sixteen tokens, where the loop is due."""
+    await verifier.preload()
+    monkeypatch.setattr(_turns, "_LONGEST", 0.0)
+    assert await turns_during(verifier, 160) >= 7  # of 10; trio chooses at random who goes first
+
+
+async def test_verifications_do_not_give_way_all_the_time(
+    verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the loop had its turn a moment ago, nobody gives way: a turn costs as much as a verification."""
+    await verifier.preload()
+    monkeypatch.setattr(_turns, "_LONGEST", 60.0)
+    assert await turns_during(verifier, 160) <= 2  # of the first sixteen, and at the end
+
+
+async def test_a_crowd_of_tokens_lets_others_run(verifier: TokenVerifier) -> None:
+    """Of 200 tasks that verify at the same moment, sixteen or so do in each turn of the loop."""
+    await verifier.preload()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await checkpoint()
+            turns += 1
+
+    async def crowd() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(200):
+                tasks.start_soon(verifier.verify_access_token, TOKEN)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        await crowd()
+        tasks.cancel_scope.cancel()
+    assert turns >= 10  # of 12 or 13
 
 
 @pytest.fixture
@@ -1095,7 +1134,8 @@ async def test_memory_is_bounded_and_keeps_what_is_used(memory: TokenVerifier) -
     await memory.verify_access_token(tokens[3])
     with pytest.raises(InvalidSignatureError):
         await memory.verify_access_token(access(key="new"))
-    assert len(memory._core._memory) == 3
+    assert memory._core.access.memory is not None
+    assert len(memory._core.access.memory) == 3
     assert await memory.verify_access_token(tokens[0]) is first[0]
     assert await memory.verify_access_token(tokens[1]) is not first[1]
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cognito_oidc._verification import VerifierHealth
+    from cognito_oidc._verifier_health import VerifierHealth
     from cognito_oidc.client import CognitoClient
     from cognito_oidc.federation import check_federation
     from cognito_oidc.multi_pool_verifier import MultiPoolVerifier
@@ -111,7 +111,7 @@ _MODULES = {
     "UserInfo": ".protocol.userinfo",
     "UserPool": ".protocol.provider",
     "VerifierEvent": ".protocol.events",
-    "VerifierHealth": "._verification",
+    "VerifierHealth": "._verifier_health",
     "check_federation": ".federation",
     "parse_bearer_token": ".protocol.bearer",
     "peek_state": ".protocol.callback",

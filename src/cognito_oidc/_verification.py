@@ -7,18 +7,18 @@ process that is given its keys pays for nothing else.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
+from cognito_oidc._arguments import check_verdict, checked_client_ids, checked_number, requirements
 from cognito_oidc._event_sink import EventSink
 from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc._issuer_keys import IssuerKeys
 from cognito_oidc._key_snapshot import load_snapshot
-from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown, shown_number
+from cognito_oidc.errors import ConfigurationError, InvalidClaimError, TokenVerificationError, shown
 from cognito_oidc.protocol.claims import (
     NO_REQUIREMENTS,
     Requirements,
+    TokenRules,
     check_access_token,
     check_again,
     check_id_token,
@@ -26,13 +26,14 @@ from cognito_oidc.protocol.claims import (
     check_times,
 )
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
-from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant, age_of
-from cognito_oidc.protocol.typed_claims import maker_of
+from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
+    from cognito_oidc._verified_tokens import VerifiedTokens
+    from cognito_oidc._verifier_health import VerifierHealth
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.provider import UserPool
@@ -45,6 +46,7 @@ MAX_ACCESS_TOKEN: Final = 16 * 1024
 MAX_ID_TOKEN: Final = 128 * 1024
 
 _MAX_HEADERS: Final = 64
+_NOTHING: Final = ()  # the default of what a call may ask for: one and the same tuple
 _FUTURE: Final = 60.0  # seconds by which clocks may differ
 _ISSUER_CAUSES: Final = (
     "The token is from another user pool, or from no user pool at all: compare the pool id.",
@@ -52,30 +54,32 @@ _ISSUER_CAUSES: Final = (
 )
 
 
-class VerifierHealth(NamedTuple):
-    """How a verifier's keys are.
+class TokenKind(Generic[C, E]):
+    """How one kind of token is judged: access tokens and ID tokens differ in their claims alone.
 
     Attributes:
-        state: `"empty"` (none yet), `"fresh"`, `"soft"`, `"hard"` or `"dead"`.
-        age: Seconds since the last good fetch, or None.
-        last_error: What the last fetch said, if it failed.
-        next_attempt_in: Seconds before which no fetch is tried after a failure, or None.
+        check: Checks the claims of a token, as `check_access_token` does.
+        rules: What is asked of every token of the kind.
+        max_length: Characters a token may have.
+        memory: The memory of verified tokens, where there is one.
     """
 
-    state: str
-    age: float | None
-    last_error: str | None
-    next_attempt_in: float | None
+    __slots__ = ("check", "max_length", "memory", "rules")
+
+    def __init__(
+        self,
+        check: Callable[[dict[str, object], float, E, TokenRules[C], bool], C],
+        rules: TokenRules[C],
+        *,
+        max_length: int,
+    ) -> None:
+        self.check = check
+        self.rules = rules
+        self.max_length = max_length
+        self.memory: VerifiedTokens[C, E] | None = None
 
 
-class IdExpectations(NamedTuple):
-    """What the caller knows about an ID token. None leaves a check out."""
-
-    nonce: str | None
-    access_token: str | None
-    max_age: float | None
-
-
+@final
 class Pending(Generic[C]):
     """A token that passed every check which needs no fetch; the key set has to be fetched or refreshed first."""
 
@@ -102,14 +106,6 @@ class Pending(Generic[C]):
         self.verified_with = verified_with
 
 
-class _Remembered(NamedTuple):
-    signature: bytes
-    keys: IssuerKeys
-    epoch: object
-    payload: Mapping[str, object]
-    claims: AccessTokenClaims
-
-
 class VerifierCore:
     """A verifier without waiting."""
 
@@ -133,13 +129,24 @@ class VerifierCore:
         """Check and keep what configures a verifier."""
         self.pool = pool
         self.policy = policy or CachePolicy()
-        self._client_ids = _checked_client_ids(client_ids)
-        self._leeway = _checked_number(leeway, "leeway")
         self._wanted = NO_REQUIREMENTS if resource is None else Requirements(resource=resource)
-        self._make_access_claims = maker_of(access_token_claims)
-        self._make_id_claims = maker_of(id_token_claims)
-        self._max_access = int(_checked_number(max_access_token, "max_access_token"))
-        self._max_id = int(_checked_number(max_id_token, "max_id_token"))
+        self._leeway = checked_number(leeway, "leeway")
+        accepted = checked_client_ids(client_ids)
+        self.access = TokenKind(
+            check_access_token,
+            TokenRules(access_token_claims, client_ids=accepted, leeway=self._leeway),
+            max_length=int(checked_number(max_access_token, "max_access_token")),
+        )
+        memory_size = int(checked_number(verified_cache_size, "verified_cache_size"))
+        if memory_size:
+            from cognito_oidc._verified_tokens import VerifiedTokens  # noqa: PLC0415 - 2.4 ms that only it needs
+
+            self.access.memory = VerifiedTokens(memory_size, self.access.rules, check_again)
+        self.identity = TokenKind(
+            check_id_token,
+            TokenRules(id_token_claims, client_ids=accepted, leeway=self._leeway),
+            max_length=int(checked_number(max_id_token, "max_id_token")),
+        )
         self._events = EventSink(on_event)
         self.clock = clock or time.time
         # A clock of a test turns both hands.
@@ -155,12 +162,6 @@ class VerifierCore:
         self._by_header: dict[bytes, IssuerKeys] = {}
         self._given = jwks
         self._given_lock = ForkLock()
-        self._memory: OrderedDict[bytes, _Remembered] = OrderedDict()
-        self._memory_size = int(_checked_number(verified_cache_size, "verified_cache_size"))
-        if self._memory_size:
-            from hashlib import sha256  # noqa: PLC0415 - 2.4 ms that only the memory needs
-
-            self._sha256 = sha256
 
     def wanted(
         self,
@@ -170,50 +171,47 @@ class VerifierCore:
         any_of_groups: Iterable[str],
         resource: str | None,
     ) -> Requirements:
-        """Return what a call asks of the token."""
-        if resource is None:
-            if required_scopes == any_of_scopes == required_groups == any_of_groups == ():
-                return self._wanted
-            resource = self._wanted.resource
-        if type(required_scopes) is type(any_of_scopes) is type(required_groups) is type(any_of_groups) is tuple:
-            try:
-                return _remembered_requirements(
-                    required_scopes, any_of_scopes, required_groups, any_of_groups, resource
-                )
-            except TypeError:  # a member that cannot be remembered is no name either: _names says so
-                pass
-        return _requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
-
-    @staticmethod
-    def expected(nonce: str | None, access_token: str | None, max_age: float | None) -> IdExpectations:
-        """Return what a call knows about an ID token.
+        """Return what a call asks of an access token.
 
         Raises:
             ConfigurationError: It is of a type that no check could be made with.
         """
-        for name, value in (("nonce", nonce), ("access_token", access_token)):
-            if value is not None and not isinstance(value, str):
-                msg = f"{name}: expected a str or None, got {type(value).__name__}."
-                raise ConfigurationError(msg)
-        return IdExpectations(nonce, access_token, None if max_age is None else _checked_number(max_age, "max_age"))
+        if resource is None:
+            if required_scopes is any_of_scopes is required_groups is any_of_groups is _NOTHING:
+                return self._wanted
+            resource = self._wanted.resource
+        return requirements(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
 
-    def access_token(self, token: str, wanted: Requirements) -> AccessTokenClaims | Pending[AccessTokenClaims]:
-        """Judge an access token; return what is left to do where its key is not at hand."""
-        if not self._memory_size:
-            return self._judge(token, self._max_access, self._check_access, wanted)
-        digest, signature = self._digest_of(token)
-        entry = self._memory.get(digest)
-        if entry is not None and entry.signature == signature and self._still_good(digest, entry, wanted):
-            return entry.claims
-        epochs = {issuer: keys.epoch for issuer, keys in self.issuers.items()}  # before: keys may change meanwhile
-        judged = self._judge(token, self._max_access, self._check_access, wanted)
-        if not isinstance(judged, Pending):
-            self._remember(digest, signature, judged, epochs[judged.iss])
-        return judged
+    def judge(self, token: str, kind: TokenKind[C, E], expected: E) -> C | Pending[C]:
+        """Run the column of checks, cheap ones first; return what is left to do where the key is not at hand.
 
-    def id_token(self, token: str, expected: IdExpectations) -> IdTokenClaims | Pending[IdTokenClaims]:
-        """Judge an ID token; return what is left to do where its key is not at hand."""
-        return self._judge(token, self._max_id, self._check_id, expected)
+        With the key at hand the signature is judged before any claim. Without it the claims are judged first, so that
+        a token which is refused anyway costs no fetch; such an error says `signature_checked=False`.
+        """
+        try:
+            header, payload_segment, signature, signing_input = split_token(token, kind.max_length)
+            keys = self._by_header.get(header)
+            if keys is None or (key := keys.fresh_key(header, now := self.clock())) is None:
+                payload = decode_payload(payload_segment)
+                return self._judge_slowly(header, payload, signature, signing_input, kind, expected)
+            memory, digest = kind.memory, None
+            if memory is not None:
+                digest = memory.sha256(signing_input).digest()
+                seen = memory.find(digest, signature, key, now, expected)
+                if seen is not None:
+                    return seen
+            verify_signature(signature, signing_input, key.public_key, digest)
+            payload = decode_payload(payload_segment, signed=True)
+            if payload.get("iss") != keys.issuer:
+                return self._judge_slowly(header, payload, signature, signing_input, kind, expected)
+            claims = kind.check(payload, now, expected, kind.rules, True)  # noqa: FBT003 - by position, on the hot path
+            if memory is not None and digest is not None:
+                memory.keep(digest, signature, key, claims, expected)
+        except TokenVerificationError as error:
+            if self._events.listens():
+                self.reject(error)
+            raise
+        return claims
 
     def without_waiting(self, judged: C | Pending[C]) -> C:
         """Finish what was judged with the keys that are there.
@@ -289,60 +287,22 @@ class VerifierCore:
 
     def health(self) -> VerifierHealth:
         """Return how the keys of the pool's own issuer are."""
+        from cognito_oidc._verifier_health import health_of  # noqa: PLC0415 - not on the verification path
+
         self.load_given_keys()
-        keys = self.issuers[self.pool.issuer]
-        state, now = keys.state, keys.now()
-        wait = state.next_attempt - now.monotonic
-        pause = wait if wait > 0 else None
-        if state.key_set is None:
-            return VerifierHealth("empty", None, state.last_error, pause)
-        age = age_of(state, now)
-        ages = (("fresh", state.soft_after), ("soft", self.policy.hard_after), ("hard", self.policy.dead_after))
-        name = next((name for name, until in ages if age < until), "dead")
-        return VerifierHealth(name, age, state.last_error, pause)
+        return health_of(self.issuers[self.pool.issuer], self.policy)
 
-    def _judge(
-        self,
-        token: str,
-        max_length: int,
-        check: Callable[[dict[str, object], float, E, bool], C],
-        expected: E,
-    ) -> C | Pending[C]:
-        """Run the column of checks, cheap ones first.
-
-        With the key at hand the signature is judged before any claim. Without it the claims are judged first, so that
-        a token which is refused anyway costs no fetch; such an error says `signature_checked=False`.
-        """
-        if self._given is not None:
-            self.load_given_keys()
-        key = None
-        try:
-            header, payload_segment, signature, signing_input = split_token(token, max_length)
-            now = self.clock()
-            keys = self._by_header.get(header)
-            if keys is not None:
-                key = keys.fresh_key(header, now)
-                if key is not None:
-                    verify_signature(signature, signing_input, key.public_key)
-            payload = decode_payload(payload_segment)
-            if key is None or keys is None or payload.get("iss") != keys.issuer:
-                return self._judge_slowly(header, payload, signature, signing_input, check, expected)
-            claims = check(payload, now, expected, True)  # noqa: FBT003 - by position, on the hot path
-        except TokenVerificationError as error:
-            self.reject(error)
-            raise
-        return claims
-
-    def _judge_slowly(  # noqa: PLR0917 - what _judge has taken apart
+    def _judge_slowly(  # noqa: PLR0917 - what judge has taken apart
         self,
         header: bytes,
         payload: dict[str, object],
         signature: bytes,
         signing_input: bytes,
-        check: Callable[[dict[str, object], float, E, bool], C],
+        kind: TokenKind[C, E],
         expected: E,
     ) -> C | Pending[C]:
         """Judge a token whose header is new, whose keys are not fresh, or which is of the pool's other issuer."""
+        self.load_given_keys()
         keys = self._keys_of(payload)
         kid = parse_header(header)
         decision = keys.decide(kid)
@@ -350,7 +310,7 @@ class VerifierCore:
         if key is not None:
             verify_signature(signature, signing_input, key.public_key)
         try:
-            claims = check(payload, self.clock(), expected, key is not None)
+            claims = kind.check(payload, self.clock(), expected, kind.rules, key is not None)
         except InvalidClaimError as error:
             error.signature_checked = key is not None
             raise
@@ -382,138 +342,3 @@ class VerifierCore:
                 causes=_ISSUER_CAUSES,
             )
         return keys
-
-    def _check_access(
-        self,
-        payload: dict[str, object],
-        now: float,
-        wanted: Requirements,
-        signed: bool,  # noqa: FBT001 - by position, on the hot path
-    ) -> AccessTokenClaims:
-        claims = check_access_token(
-            payload, self._client_ids, now, self._leeway, wanted.resource, self._make_access_claims, signed
-        )
-        if signed and wanted is not self._wanted:
-            check_requirements(claims, wanted)
-        return claims
-
-    def _check_id(
-        self,
-        payload: dict[str, object],
-        now: float,
-        expected: IdExpectations,
-        signed: bool,  # noqa: FBT001
-    ) -> IdTokenClaims:
-        return check_id_token(
-            payload,
-            client_ids=self._client_ids,
-            now=now,
-            leeway=self._leeway,
-            nonce=expected.nonce,
-            max_age=expected.max_age,
-            access_token=expected.access_token,
-            make=self._make_id_claims,
-            signed=signed,
-        )
-
-    def _digest_of(self, token: str) -> tuple[bytes, bytes]:
-        """Return the SHA-256 of a token's signing input, and its signature; of what is no token, nothing."""
-        try:
-            signing_input, _, signature = token.encode("ascii").rpartition(b".")
-        except (AttributeError, ValueError):
-            return b"", b""  # the column of checks says what is wrong
-        return self._sha256(signing_input).digest(), signature
-
-    def _still_good(self, digest: bytes, entry: _Remembered, wanted: Requirements) -> bool:
-        """Check what may have changed since a token was verified; False where it has to be verified anew.
-
-        Raises:
-            TokenVerificationError: Its time is over, or it does not have what is wanted.
-        """
-        now = self.clock()
-        if not entry.keys.is_fresh(entry.epoch, now):
-            self._memory.clear()  # the key set changed, or is no longer fresh
-            return False
-        try:
-            self._memory.move_to_end(digest)
-        except KeyError:  # another thread has just cleared the memory
-            return False
-        try:
-            check_again(entry.payload, entry.claims, now, self._leeway, wanted)
-        except TokenVerificationError as error:
-            self.reject(error)
-            raise
-        return True
-
-    def _remember(self, digest: bytes, signature: bytes, claims: AccessTokenClaims, epoch: object) -> None:
-        """Remember a token that was verified with the keys of `epoch`, or later ones."""
-        self._memory[digest] = _Remembered(signature, self.issuers[claims.iss], epoch, claims.raw, claims)
-        if len(self._memory) > self._memory_size:
-            try:  # noqa: SIM105 - suppress() costs more than all the rest here
-                self._memory.popitem(last=False)
-            except KeyError:  # another thread has just cleared the memory
-                pass
-
-
-def _requirements(
-    required_scopes: Iterable[str],
-    any_of_scopes: Iterable[str],
-    required_groups: Iterable[str],
-    any_of_groups: Iterable[str],
-    resource: str | None,
-) -> Requirements:
-    return Requirements(
-        _names(required_scopes, "required_scopes"),
-        _names(any_of_scopes, "any_of_scopes"),
-        _names(required_groups, "required_groups"),
-        _names(any_of_groups, "any_of_groups"),
-        resource,
-    )
-
-
-# A route asks the same of every token. Only tuples are remembered: what else is hashable may change.
-_remembered_requirements = lru_cache(maxsize=128)(_requirements)
-
-
-def check_verdict(verdict: object) -> None:
-    """Refuse a check that answers instead of raising: its author may believe that False refuses the token.
-
-    Raises:
-        ConfigurationError: It returned something.
-    """
-    if verdict is not None:
-        msg = f"extra_check returned {shown(verdict)}, expected None: it refuses a token by raising an exception."
-        raise ConfigurationError(msg)
-
-
-def _names(values: Iterable[str], what: str) -> tuple[str, ...]:
-    """Return names given by a caller; a bare string is the mistake of forgetting the comma."""
-    if isinstance(values, str | bytes):
-        msg = f"{what}: expected several names, got one text: write ({values!r:.60},)."
-        raise ConfigurationError(msg)
-    try:
-        names = tuple(values)
-    except TypeError:
-        msg = f"{what}: expected names, got {type(values).__name__}."
-        raise ConfigurationError(msg) from None
-    if not all(isinstance(name, str) and name for name in names):
-        msg = f"{what}: expected names that are not empty."
-        raise ConfigurationError(msg)
-    return names
-
-
-def _checked_client_ids(client_ids: Iterable[str] | None) -> frozenset[str] | None:
-    if client_ids is None:
-        return None
-    names = frozenset(_names(client_ids, "client_ids"))
-    if not names:
-        msg = "client_ids is empty, so that no token could pass: name the app clients, or write None for every one."
-        raise ConfigurationError(msg)
-    return names
-
-
-def _checked_number(value: float, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        msg = f"{what}: expected a number of 0 or more, got {shown_number(value)}."
-        raise ConfigurationError(msg)
-    return value

@@ -38,7 +38,7 @@ be pickled and copied.
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 __all__ = [
     "AuthorizationDeniedError",
@@ -438,6 +438,8 @@ class MalformedTokenError(TokenVerificationError):
         "Something else was passed: a refresh token, the whole Authorization header with the word Bearer, or an opaque token.",  # noqa: E501
         "The token was cut off or changed while it was copied.",
     )
+    if not TYPE_CHECKING:
+        __init__ = Exception.__init__  # a text is all it ever has, and garbage must cost next to nothing
 
 
 class InvalidSignatureError(TokenVerificationError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
+from cognito_oidc._arguments import id_expectations
 from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc._issuer_keys import Fetch, Looked, find_key
 from cognito_oidc._key_snapshot import export_snapshot
@@ -15,7 +16,6 @@ from cognito_oidc._verification import (
     MAX_ID_TOKEN,
     Pending,
     VerifierCore,
-    VerifierHealth,
 )
 from cognito_oidc.errors import CognitoOidcError, TokenVerificationError
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from cognito_oidc._issuer_keys import IssuerKeys
     from cognito_oidc._transport import SyncTransport
+    from cognito_oidc._verifier_health import VerifierHealth
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.key_cache import CachePolicy
@@ -134,8 +135,8 @@ class SyncTokenVerifier:
             KeysUnavailableError: The keys cannot be had now (503).
         """
         wanted = self._core.wanted(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
-        judged = self._core.access_token(token, wanted)
-        if self._extra_check is None and not isinstance(judged, Pending):
+        judged = self._core.judge(token, self._core.access, wanted)
+        if self._extra_check is None and type(judged) is not Pending:
             return judged
         return self._finish(judged)
 
@@ -148,7 +149,7 @@ class SyncTokenVerifier:
             TokenVerificationError: The token must not be trusted.
             KeysUnavailableError: The keys cannot be had now.
         """
-        return self._finish(self._core.id_token(token, self._core.expected(nonce, access_token, max_age)))
+        return self._finish(self._core.judge(token, self._core.identity, id_expectations(nonce, access_token, max_age)))
 
     def preload(self) -> None:
         """Fetch the keys of the pool's issuer now, unless fresh ones are there.

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
+from cognito_oidc._arguments import check_verdict, id_expectations
 from cognito_oidc._issuer_keys import Fetch, Looked, find_key
 from cognito_oidc._key_snapshot import export_snapshot
+from cognito_oidc._turns import TURN, Turns
 from cognito_oidc._verification import (
     MAX_ACCESS_TOKEN,
     MAX_ID_TOKEN,
     Pending,
     VerifierCore,
-    VerifierHealth,
-    check_verdict,
 )
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, TokenVerificationError
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cognito_oidc._http_client import AsyncHttpClient
     from cognito_oidc._issuer_keys import IssuerKeys
     from cognito_oidc._transport import Transport
+    from cognito_oidc._verifier_health import VerifierHealth
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
     from cognito_oidc.protocol.key_cache import CachePolicy
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="TokenClaims")
 
-_TURN: Final = 16  # verifications that one turn of the event loop may hold
 _LEAST_PAUSE: Final = 0.05  # seconds between two rounds of the refresher
 
 
@@ -121,7 +121,7 @@ class TokenVerifier:
             self._transport = Transport(http_client)
         self._extra_check = extra_check
         self._flights: dict[tuple[str, object], _Flight] = {}
-        self._turns = _Turns()
+        self._turns = Turns()
         self._refresher: _Refresher | None = None
 
     @property
@@ -157,11 +157,11 @@ class TokenVerifier:
         """
         wanted = self._core.wanted(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
         turns = self._turns
-        if turns.taken >= _TURN:
-            await turns.wait()
+        if turns.taken >= TURN:
+            await turns.give_way()
         turns.taken += 1
-        judged = self._core.access_token(token, wanted)
-        if self._extra_check is None and not isinstance(judged, Pending):
+        judged = self._core.judge(token, self._core.access, wanted)
+        if self._extra_check is None and type(judged) is not Pending:
             return judged
         return await self._finish(judged)
 
@@ -182,10 +182,12 @@ class TokenVerifier:
 
         Source: OpenID Connect Core 1.0 section 3.1.3.7; AWS, "Verifying JSON web tokens".
         """
-        if self._turns.taken >= _TURN:
-            await self._turns.wait()
+        if self._turns.taken >= TURN:
+            await self._turns.give_way()
         self._turns.taken += 1
-        return await self._finish(self._core.id_token(token, self._core.expected(nonce, access_token, max_age)))
+        return await self._finish(
+            self._core.judge(token, self._core.identity, id_expectations(nonce, access_token, max_age))
+        )
 
     def verify_access_token_nowait(
         self,
@@ -205,7 +207,7 @@ class TokenVerifier:
             TokenVerificationError: The token must not be trusted.
         """
         wanted = self._core.wanted(required_scopes, any_of_scopes, required_groups, any_of_groups, resource)
-        return self._checked_now(self._core.without_waiting(self._core.access_token(token, wanted)))
+        return self._checked_now(self._core.without_waiting(self._core.judge(token, self._core.access, wanted)))
 
     def verify_id_token_nowait(
         self, token: str, *, nonce: str | None, access_token: str | None = None, max_age: float | None = None
@@ -217,7 +219,7 @@ class TokenVerifier:
             UnknownKeyError: They do not have the token's kid.
             TokenVerificationError: The token must not be trusted.
         """
-        judged = self._core.id_token(token, self._core.expected(nonce, access_token, max_age))
+        judged = self._core.judge(token, self._core.identity, id_expectations(nonce, access_token, max_age))
         return self._checked_now(self._core.without_waiting(judged))
 
     async def preload(self) -> None:
@@ -353,56 +355,6 @@ class TokenVerifier:
             flight.landed = True
             if transport is not self._transport:
                 await transport.aclose()
-
-
-class _Turns:
-    """Holds 16 verifications in a turn of the event loop; whoever comes beyond waits for a turn, 16 by 16, in order.
-
-    That each sixteenth gives way is not enough: of 200 tasks that became ready together, the others would still all
-    run before the loop gets to anything else.
-
-    Attributes:
-        taken: Verifications since the loop had its turn.
-    """
-
-    __slots__ = ("_last", "taken")
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self._last: _Batch | None = None
-
-    async def wait(self) -> None:
-        """Wait for a turn of the loop in which there is room."""
-        from anyio import Event  # noqa: PLC0415 - 36 ms that a first token does not need
-        from anyio.lowlevel import checkpoint  # noqa: PLC0415 - the same
-
-        loop = _current_loop()
-        last = self._last if self._last is not None and self._last.loop is loop else None
-        if last is not None and last.size < _TURN:
-            last.size += 1
-            await last.begun.wait()
-            return
-        self._last = batch = _Batch(loop, Event())
-        try:
-            if last is not None:
-                await last.begun.wait()
-            await checkpoint()
-        finally:  # the rest of the batch goes on, whatever happens to its first
-            if self._last is batch:
-                self._last = None
-            self.taken = 0
-            batch.begun.set()
-
-
-class _Batch:
-    """Whoever verifies in the same turn of one event loop, and what they wait for."""
-
-    __slots__ = ("begun", "loop", "size")
-
-    def __init__(self, loop: object, begun: anyio.Event) -> None:
-        self.loop = loop
-        self.begun = begun
-        self.size = 1
 
 
 class _Flight:

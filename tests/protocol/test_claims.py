@@ -21,11 +21,15 @@ from cognito_oidc.errors import (
 )
 from cognito_oidc.protocol.claims import (
     NO_REQUIREMENTS,
+    IdExpectations,
     Requirements,
+    TokenRules,
     check_access_token,
     check_again,
     check_id_token,
     check_requirements,
+    check_times,
+    valid_between,
 )
 from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze
 from tests.factories import (
@@ -47,6 +51,7 @@ from tests.factories import (
 
 DAY = 86_400
 API = "https://api.example.com"
+RULES = TokenRules(AccessTokenClaims, client_ids=frozenset({CLIENT_ID}), leeway=0)
 Row = Mapping[str, object]
 
 
@@ -59,7 +64,8 @@ def check_access(
     resource: str | None = None,
 ) -> AccessTokenClaims:
     """Check an access token's claims as a verifier of one app client does."""
-    return check_access_token(payload, client_ids=client_ids, now=now, leeway=leeway, resource=resource)
+    rules = TokenRules(AccessTokenClaims, client_ids=client_ids, leeway=leeway)
+    return check_access_token(payload, now, Requirements(resource=resource), rules)
 
 
 def check_id(
@@ -73,15 +79,9 @@ def check_id(
     access_token: str | None = None,
 ) -> IdTokenClaims:
     """Check an ID token's claims as a verifier of one app client does."""
-    return check_id_token(
-        payload,
-        client_ids=client_ids,
-        now=now,
-        leeway=leeway,
-        nonce=nonce,
-        max_age=max_age,
-        access_token=access_token,
-    )
+    rules = TokenRules(IdTokenClaims, client_ids=client_ids, leeway=leeway)
+    expected = IdExpectations(nonce, access_token, max_age)
+    return check_id_token(payload, now, expected, rules)
 
 
 def nested(levels: int) -> object:
@@ -734,7 +734,7 @@ def test_only_a_space_separates_scopes(scope: str) -> None:
 )
 def test_a_token_that_is_still_good_passes_again(row: Row, wanted: Requirements) -> None:
     """A remembered token is judged by what may have changed."""
-    check_again(access_payload(**row), claims(**row), NOW + 3599, 0, wanted)
+    check_again(claims(**row), NOW + 3599, wanted, RULES)
 
 
 @pytest.mark.parametrize(
@@ -753,8 +753,29 @@ def test_a_token_that_is_no_longer_good_is_refused(
 ) -> None:
     """To be remembered is no pass."""
     with pytest.raises(InvalidClaimError) as refused:
-        check_again(access_payload(**row), claims(**row), now, 0, wanted)
+        check_again(claims(**row), now, wanted, RULES)
     assert type(refused.value) is error
+
+
+@pytest.mark.parametrize(
+    ("row", "leeway", "bounds"),
+    [
+        pytest.param({}, 0, (NOW - 60, NOW + 3600), id="iat-and-exp"),
+        pytest.param({}, 5, (NOW - 60, NOW + 3605), id="leeway"),
+        pytest.param({"nbf": NOW + 30}, 0, (NOW - 30, NOW + 3600), id="nbf-later"),
+        pytest.param({"nbf": NOW - 30}, 0, (NOW - 60, NOW + 3600), id="nbf-earlier"),
+    ],
+)
+def test_a_good_token_is_good_between_two_moments(row: Row, leeway: float, bounds: tuple[float, float]) -> None:
+    """From the first moment on it passes, and up to the second; before and from there on it does not."""
+    payload = access_payload(**row)
+    begins, ends = valid_between(payload, leeway)
+    assert (begins, ends) == bounds
+    for now in (begins, ends - 1):
+        check_times(payload, now, leeway)
+    for now in (begins - 1, ends):
+        with pytest.raises(InvalidClaimError):
+            check_times(payload, now, leeway)
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def test_a_token_of_the_greatest_length_is_looked_at() -> None:
         pytest.param(".aa.bb.cc", "4 parts, expected 3", id="dot-before"),
         pytest.param("aa.bb.cc.dd.ee", "refresh tokens look so", id="jwe"),
         pytest.param("Bearer aa.bb", "Leave out 'Bearer '", id="bearer-scheme"),
+        pytest.param("Bearer aa", "Leave out 'Bearer '", id="bearer-scheme-and-no-dot"),
         pytest.param("." * 16, "17 parts, expected 3", id="dots-only"),
         pytest.param("." * 100_000, "100000 characters, more than the 16", id="endless-dots"),
         pytest.param("aaaa.bbbb.ccccccc", "17 characters, more than the 16", id="one-too-long"),

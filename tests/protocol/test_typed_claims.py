@@ -407,7 +407,7 @@ def test_a_repr_holds_no_personal_data() -> None:
 @pytest.mark.parametrize(("kind", "payload"), [(AccessTokenClaims, access_payload), (IdTokenClaims, id_payload)])
 def test_a_view_is_the_same_value(kind: type[TokenClaims], payload: Callable[[], dict[str, object]]) -> None:
     """What a verifier makes without a copy equals what is made from the payload, and cannot be changed either."""
-    view = maker_of(kind)({name: freeze(value) for name, value in payload().items()})
+    view = maker_of(kind)(kind, {name: freeze(value) for name, value in payload().items()})
     assert (type(view), view) == (kind, kind(payload()))
     with pytest.raises(TypeError):
         view.raw["sub"] = "evil"  # type: ignore[index]

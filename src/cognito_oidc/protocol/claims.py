@@ -9,17 +9,18 @@ This module is on the verification path: it imports nothing that is slow to impo
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 from cognito_oidc.errors import ExpiredTokenError, InsufficientScopeError, InvalidClaimError, MalformedTokenError, shown
 from cognito_oidc.protocol.encoding import MAX_DEPTH
-from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, freeze, maker_of, scopes_of
+from cognito_oidc.protocol.typed_claims import TokenClaims, freeze, maker_of, scopes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from cognito_oidc.protocol.typed_claims import TokenClaims
+    from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
+
+C = TypeVar("C", bound=TokenClaims)
 
 MAX_LIFETIME: Final = 24 * 3600
 """Seconds an access or ID token may live. Source: AWS, API reference CreateUserPoolClient, AccessTokenValidity."""
@@ -78,12 +79,16 @@ _JSON_TYPES: Final = {
     dict: "an object",
 }
 _LOOKED_INTO: Final = (list, dict, float)
-_SHAPES: Final = 64
+_MAX_SHAPES: Final = 64
 _STRING_ARRAYS: Final = frozenset({"amr", "cognito:groups", "cognito:roles"})
 
 
-_ACCESS_VIEW: Final = maker_of(AccessTokenClaims)
-_ID_VIEW: Final = maker_of(IdTokenClaims)
+# Tokens of one app client have the same claims of the same types: what follows from these alone is remembered, by the
+# names of the claims and then their types: the names of those that are to be looked into. The memory is bounded, and a
+# shape that is refused, or that nobody signed, does not enter it.
+_Shape = tuple[object, ...]
+_ACCESS_SHAPES: Final[dict[_Shape, tuple[str, ...]]] = {}
+_ID_SHAPES: Final[dict[_Shape, tuple[str, ...]]] = {}
 
 
 class Requirements(NamedTuple):
@@ -107,70 +112,101 @@ class Requirements(NamedTuple):
 NO_REQUIREMENTS: Final = Requirements()
 
 
-def check_access_token(  # noqa: PLR0917 - by position, on the hot path
+class IdExpectations(NamedTuple):
+    """What a relying party knows about an ID token. None leaves a check out.
+
+    Attributes:
+        nonce: The nonce of the authorization request.
+        access_token: The access token that came along, for `at_hash`.
+        max_age: Seconds the sign-in may be ago.
+    """
+
+    nonce: str | None = None
+    access_token: str | None = None
+    max_age: float | None = None
+
+
+class TokenRules(Generic[C]):
+    """What is asked of every token of one kind that a verifier judges.
+
+    Attributes:
+        claims_type: What the claims are returned as.
+        make: Makes them; see `maker_of`.
+        client_ids: The app clients that are accepted; None accepts every one of the pool.
+        leeway: Seconds by which `exp` may have passed.
+    """
+
+    __slots__ = ("claims_type", "client_ids", "leeway", "make")
+
+    def __init__(self, claims_type: type[C], *, client_ids: frozenset[str] | None, leeway: float) -> None:
+        """Keep what a verifier was made with."""
+        self.claims_type = claims_type
+        self.make = maker_of(claims_type)
+        self.client_ids = client_ids
+        self.leeway = leeway
+
+
+def check_access_token(
     payload: dict[str, object],
-    client_ids: frozenset[str] | None,
     now: float,
-    leeway: float,
-    resource: str | None,
-    make: Callable[[dict[str, object]], AccessTokenClaims] = _ACCESS_VIEW,
-    signed: bool = True,  # noqa: FBT001, FBT002
+    wanted: Requirements,
+    rules: TokenRules[AccessTokenClaims],
+    signed: bool = True,  # noqa: FBT001, FBT002 - by position, on the hot path
 ) -> AccessTokenClaims:
     """Return the claims of an access token whose issuer the caller has already matched to a key set.
 
     Args:
         payload: The decoded payload; taken over and made read-only.
-        client_ids: The app clients that are accepted; None accepts every one of the pool.
         now: Epoch seconds UTC.
-        leeway: Seconds by which `exp` may have passed.
-        resource: The resource server the token must be bound to; None refuses a bound token.
-        make: Makes the claims; see `maker_of`.
-        signed: Whether the signature was checked; of a token nobody signed nothing is remembered.
+        wanted: What is asked of this token.
+        rules: What is asked of every token.
+        signed: Whether the signature was checked. If not, nothing is said about scopes and groups, and nothing of the
+            token is remembered.
 
     Raises:
         InvalidClaimError: A claim is missing, of the wrong type or not acceptable.
         ExpiredTokenError: The token was good once.
+        InsufficientScopeError: A scope or group that is wanted is not there.
 
     Source: AWS, "Verifying JSON web tokens"; RFC 9068 section 4 where Cognito is silent.
     """
-    shape = _access_token_shape if signed else _access_token_shape.__wrapped__
-    nested = shape(tuple(payload), tuple(map(type, payload.values())))
+    shape = (*payload, *map(type, payload.values()))
+    nested = _ACCESS_SHAPES.get(shape)
+    if nested is None:
+        nested = _check_shape(payload, _ACCESS_TYPES)
+        if signed:
+            _learn(_ACCESS_SHAPES, shape, nested)
     if payload["token_use"] != "access":
         raise _wrong_kind(payload, "access")
+    client_ids = rules.client_ids
     client_id = payload.get("client_id")
     if not client_id or (client_ids is not None and client_id not in client_ids):
         raise _mismatch("client_id", client_ids, client_id)
-    if resource is not None or "aud" in payload:
-        _check_resource(payload, resource)
-    check_times(payload, now, leeway)
+    if "aud" in payload or wanted.resource is not None:
+        _check_resource(payload, wanted.resource)
+    check_times(payload, now, rules.leeway)
     if nested or not payload["sub"]:
         _check_contents(payload, nested)
-    return make(payload)
+    claims = rules.make(rules.claims_type, payload)
+    if signed and wanted is not NO_REQUIREMENTS:
+        check_requirements(claims, wanted)
+    return claims
 
 
 def check_id_token(
     payload: dict[str, object],
-    *,
-    client_ids: frozenset[str] | None,
     now: float,
-    leeway: float,
-    nonce: str | None,
-    max_age: float | None,
-    access_token: str | None,
-    make: Callable[[dict[str, object]], IdTokenClaims] = _ID_VIEW,
-    signed: bool = True,
+    expected: IdExpectations,
+    rules: TokenRules[IdTokenClaims],
+    signed: bool = True,  # noqa: FBT001, FBT002
 ) -> IdTokenClaims:
     """Return the claims of an ID token whose issuer the caller has already matched to a key set.
 
     Args:
         payload: The decoded payload; taken over and made read-only.
-        client_ids: The app clients that are accepted; None accepts every one of the pool.
         now: Epoch seconds UTC.
-        leeway: Seconds by which `exp` and `max_age` may have passed.
-        nonce: The nonce of the request; None does not check it.
-        max_age: Seconds the sign-in may be ago; None does not check it.
-        access_token: The access token that came along, for `at_hash`; None does not check it.
-        make: Makes the claims; see `maker_of`.
+        expected: What is asked of this token.
+        rules: What is asked of every token; `max_age` may have passed by its `leeway` too.
         signed: Whether the signature was checked; of a token nobody signed nothing is remembered.
 
     Raises:
@@ -179,33 +215,40 @@ def check_id_token(
 
     Source: OpenID Connect Core 1.0 section 3.1.3.7; AWS, "Verifying JSON web tokens".
     """
-    shape = _id_token_shape if signed else _id_token_shape.__wrapped__
-    nested = shape(tuple(payload), tuple(map(type, payload.values())))
+    shape = (*payload, *map(type, payload.values()))
+    nested = _ID_SHAPES.get(shape)
+    if nested is None:
+        nested = _check_shape(payload, _ID_TYPES)
+        if signed:
+            _learn(_ID_SHAPES, shape, nested)
     if payload["token_use"] != "id":
         raise _wrong_kind(payload, "id")
+    client_ids = rules.client_ids
     aud = payload.get("aud")
     if not aud or (client_ids is not None and aud not in client_ids):
         raise _mismatch("aud", client_ids, aud)
-    check_times(payload, now, leeway)
+    check_times(payload, now, rules.leeway)
     _check_contents(payload, nested)
+    nonce, access_token, max_age = expected
     if nonce is not None:
         _check_nonce(payload.get("nonce"), nonce)
     if max_age is not None:
-        _check_max_age(payload.get("auth_time"), now, max_age + leeway)
+        _check_max_age(payload.get("auth_time"), now, max_age + rules.leeway)
     if access_token is not None and "at_hash" in payload:
         _check_at_hash(payload["at_hash"], access_token)
-    return make(payload)
+    return rules.make(rules.claims_type, payload)
 
 
 def check_again(
-    payload: Mapping[str, object], claims: AccessTokenClaims, now: float, leeway: float, wanted: Requirements
+    claims: AccessTokenClaims, now: float, wanted: Requirements, rules: TokenRules[AccessTokenClaims]
 ) -> None:
     """Check what may have changed since these claims were verified: the time, and what is asked of them.
 
     Raises:
         InvalidClaimError: As `check_access_token` and `check_requirements`.
     """
-    check_times(payload, now, leeway)
+    payload = claims.raw
+    check_times(payload, now, rules.leeway)
     if wanted.resource is not None or "aud" in payload:
         _check_resource(payload, wanted.resource)
     if wanted is not NO_REQUIREMENTS:
@@ -243,32 +286,27 @@ def _insufficient(claim: str, held: Sequence[str], problem: str, wanted: tuple[s
     return InsufficientScopeError(msg, claim=claim, expected=" ".join(wanted), actual=shown(" ".join(held)))
 
 
-# Tokens of one app client have the same members of the same types: what follows from these alone is remembered. It is
-# bounded, and a shape that is refused is not remembered.
-@lru_cache(maxsize=_SHAPES)
-def _access_token_shape(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...]:
-    return _check_shape(names, kinds, _ACCESS_TYPES)
+def _learn(shapes: dict[_Shape, tuple[str, ...]], shape: _Shape, nested: tuple[str, ...]) -> None:
+    if len(shapes) >= _MAX_SHAPES:
+        shapes.clear()
+    shapes[shape] = nested
 
 
-@lru_cache(maxsize=_SHAPES)
-def _id_token_shape(names: tuple[str, ...], kinds: tuple[type, ...]) -> tuple[str, ...]:
-    return _check_shape(names, kinds, _ID_TYPES)
-
-
-def _check_shape(names: tuple[str, ...], kinds: tuple[type, ...], types: dict[str, type]) -> tuple[str, ...]:
+def _check_shape(payload: dict[str, object], types: dict[str, type]) -> tuple[str, ...]:
     """Check that every required claim is there and every protected one of its type; return the names of nested ones."""
-    for name, kind in zip(names, kinds, strict=True):
+    kinds = {name: type(value) for name, value in payload.items()}
+    for name, kind in kinds.items():
         wanted = types.get(name, kind)
         if kind is not wanted and not (kind is float and name in _TIMES):
             expected, actual = _JSON_TYPES[wanted], _JSON_TYPES[kind]
             msg = f"The token's {name} is {actual}, expected {expected}."
             raise InvalidClaimError(msg, claim=name, expected=expected, actual=actual)
-    missing = next((name for name in _REQUIRED if name not in names), None)
+    missing = next((name for name in _REQUIRED if name not in kinds), None)
     if missing is not None:
         expected = _JSON_TYPES[types[missing]]
         msg = f"The token has no {missing}, expected {expected}."
         raise InvalidClaimError(msg, claim=missing, expected=expected)
-    return tuple(name for name, kind in zip(names, kinds, strict=True) if kind in _LOOKED_INTO and name not in _TIMES)
+    return tuple(name for name, kind in kinds.items() if kind in _LOOKED_INTO and name not in _TIMES)
 
 
 def _check_contents(payload: dict[str, object], nested: tuple[str, ...]) -> None:
@@ -325,6 +363,14 @@ def check_times(payload: Mapping[str, object], now: float, leeway: float) -> Non
     if exp - iat > MAX_LIFETIME:
         msg = f"The token lives {exp - iat:.0f} s, longer than Cognito lets one live ({MAX_LIFETIME} s)."
         raise InvalidClaimError(msg, claim="exp", expected=f"at most {iat + MAX_LIFETIME:.0f}", actual=f"{exp:.0f}")
+
+
+def valid_between(payload: Mapping[str, object], leeway: float) -> tuple[float, float]:
+    """Return from when until before when `check_times` has nothing against a payload that it let pass."""
+    begins, ends = cast("float", payload["iat"]), cast("float", payload["exp"])
+    if "nbf" in payload:
+        begins = max(begins, cast("float", payload["nbf"]))
+    return begins - MAX_AHEAD, ends + leeway
 
 
 def _check_resource(payload: Mapping[str, object], resource: str | None) -> None:

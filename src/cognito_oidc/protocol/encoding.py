@@ -11,7 +11,7 @@ This module is on the verification path: it imports nothing that is slow to impo
 from __future__ import annotations
 
 from binascii import Error as Base64Error
-from typing import Final
+from typing import Final, Literal
 
 import jiter
 from pybase64 import b64decode
@@ -19,9 +19,10 @@ from pybase64 import b64decode
 MAX_DEPTH: Final = 32
 """How many objects and arrays may stand inside each other."""
 
+LAST_CHARACTERS: Final = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+"""By length modulo four: with which characters base64url may end, since the spare bits are zero. One is no length."""
+
 _PADDING: Final = (b"", b"=" * 3, b"==", b"=")
-# By length modulo four: the last characters whose spare bits are zero. No text has a length of one modulo four.
-_LAST_CHARACTERS: Final = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 
 
 def decode_base64url(text: bytes) -> bytes:
@@ -45,7 +46,7 @@ def decode_checked_base64url(text: bytes) -> bytes:
         ValueError: It is not canonical base64url.
     """
     tail = len(text) & 3
-    if tail and text[-1] not in _LAST_CHARACTERS[tail]:
+    if tail and text[-1] not in LAST_CHARACTERS[tail]:
         problem = "is not canonical base64url"
         raise ValueError(problem)
     try:
@@ -68,8 +69,12 @@ def load_object(data: bytes) -> dict[str, object]:
     return value
 
 
-def load_object_of_any_depth(data: bytes) -> dict[str, object]:
+def load_object_of_any_depth(data: bytes, *, signed: bool = False) -> dict[str, object]:
     """Return the JSON object in `data`, its depth left to the caller; jiter's own limit is 200.
+
+    Args:
+        data: The text.
+        signed: Whether it is known who wrote it. jiter's memory of names is global and takes no names of strangers.
 
     Raises:
         ValueError: It is none; the text says why in a few words ("is not valid JSON in UTF-8") and quotes nothing.
@@ -77,8 +82,8 @@ def load_object_of_any_depth(data: bytes) -> dict[str, object]:
     Source: RFC 8259; RFC 7519 section 4 (a member that comes twice).
     """
     try:
-        # No cache: jiter's is global, and would keep strings of tokens that nobody signed.
-        value = jiter.from_json(data, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode="none")
+        cache: Literal["keys", "none"] = "keys" if signed else "none"
+        value = jiter.from_json(data, catch_duplicate_keys=True, allow_inf_nan=False, cache_mode=cache)
     except ValueError as error:
         raise ValueError("has a member twice" if "duplicate" in str(error) else "is not valid JSON in UTF-8") from None
     if type(value) is not dict:

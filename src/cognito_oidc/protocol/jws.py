@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from cognito_oidc.errors import InvalidSignatureError, MalformedTokenError, shown
 from cognito_oidc.protocol.encoding import (
+    LAST_CHARACTERS,
     decode_base64url,
     decode_checked_base64url,
     load_object,
@@ -32,8 +34,12 @@ _TYPES: Final = ("JWT", "at+jwt")
 # Members that would change what is verified, or with which key (RFC 7515 section 4.1, RFC 7797, RFC 7516).
 _REFUSED_MEMBERS: Final = ("crit", "b64", "zip", "jwk", "jku", "x5u", "x5c")
 
+_ODD_PAYLOAD: Final = "The token's payload is not canonical base64url."
+_WITHOUT_DOTS: Final = "The token has 1 parts, expected 3 with dots between them."
+
 _PKCS1_V1_5: Final = PKCS1v15()
 _SHA256: Final = SHA256()
+_DIGEST: Final = Prehashed(_SHA256)
 
 
 def split_token(token: str, max_length: int) -> tuple[bytes, bytes, bytes, bytes]:
@@ -53,7 +59,9 @@ def split_token(token: str, max_length: int) -> tuple[bytes, bytes, bytes, bytes
     if len(token) > max_length:
         msg = f"The token has {len(token)} characters, more than the {max_length} that are looked at."
         raise MalformedTokenError(msg)
-    signing_input, _, signature = token.encode().rpartition(b".")
+    signing_input, dot, signature = token.encode().rpartition(b".")
+    if not dot and " " not in token:
+        raise MalformedTokenError(_WITHOUT_DOTS)  # most of what is garbage, told in the cheapest way
     header, dot, payload = signing_input.partition(b".")
     if not dot or _DOT in payload:
         raise _no_token(token)
@@ -63,19 +71,23 @@ def split_token(token: str, max_length: int) -> tuple[bytes, bytes, bytes, bytes
     return header, payload, signature, signing_input
 
 
-def decode_payload(segment: bytes) -> dict[str, object]:
+def decode_payload(segment: bytes, *, signed: bool = False) -> dict[str, object]:
     """Return the JSON object in a token's payload, read as `encoding` says; its depth is left to who checks the claims.
 
     Args:
         segment: The second part of a token that `split_token` has let pass.
+        signed: Whether the signature was checked.
 
     Raises:
         MalformedTokenError: No canonical base64url, or no such object.
 
     Source: RFC 7519 sections 4 and 7.2; RFC 8725 section 3.7.
     """
+    tail = len(segment) & 3
+    if tail and segment[-1] not in LAST_CHARACTERS[tail]:  # garbage with two dots, told in the cheapest way
+        raise MalformedTokenError(_ODD_PAYLOAD)
     try:
-        return load_object_of_any_depth(decode_checked_base64url(segment))
+        return load_object_of_any_depth(decode_checked_base64url(segment), signed=signed)
     except ValueError as error:
         msg = f"The token's payload {error}."
         raise MalformedTokenError(msg) from None
@@ -114,13 +126,16 @@ def parse_header(segment: bytes) -> str:
     return kid
 
 
-def verify_signature(signature: bytes, signing_input: bytes, public_key: RSAPublicKey) -> None:
+def verify_signature(
+    signature: bytes, signing_input: bytes, public_key: RSAPublicKey, digest: bytes | None = None
+) -> None:
     """Check an RS256 signature.
 
     Args:
         signature: The third part of a token that `split_token` has let pass.
         signing_input: The first two parts with their dot.
         public_key: The key the header names.
+        digest: The SHA-256 of the signing input, where the caller has it already.
 
     Raises:
         InvalidSignatureError: It is not that key's.
@@ -129,7 +144,10 @@ def verify_signature(signature: bytes, signing_input: bytes, public_key: RSAPubl
     Source: RFC 7518 section 3.3.
     """
     try:
-        public_key.verify(decode_checked_base64url(signature), signing_input, _PKCS1_V1_5, _SHA256)
+        if digest is None:
+            public_key.verify(decode_checked_base64url(signature), signing_input, _PKCS1_V1_5, _SHA256)
+        else:
+            public_key.verify(decode_checked_base64url(signature), digest, _PKCS1_V1_5, _DIGEST)
     except InvalidSignature:
         msg = "The token's signature is not that of the key it names."
         raise InvalidSignatureError(msg) from None

@@ -12,7 +12,6 @@ This module is on the verification path: it imports nothing that is slow to impo
 
 from __future__ import annotations
 
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -118,19 +117,23 @@ _set_raw = TokenClaims.__dict__["raw"].__set__
 _new = TokenClaims.__new__
 
 
-def maker_of(claims_type: type[C]) -> Callable[[dict[str, object]], C]:
-    """Return what makes claims of a checked payload whose nested values are read-only already.
+def maker_of(claims_type: type[C]) -> Callable[[type[C], dict[str, object]], C]:
+    """Return what makes claims of this type of a checked payload whose nested values are read-only already.
 
     It saves the copy that the constructor makes, unless the class has a constructor of its own.
     """
-    own = claims_type.__init__ is not TokenClaims.__init__ or claims_type.__new__ is not TokenClaims.__new__
-    return claims_type if own else partial(_view_of, claims_type)
+    plain = claims_type.__init__ is TokenClaims.__init__ and claims_type.__new__ is TokenClaims.__new__
+    return _view_of if plain else _call
 
 
 def _view_of(claims_type: type[C], payload: dict[str, object]) -> C:
     claims = _new(claims_type)
     _set_raw(claims, MappingProxyType(payload))
     return claims
+
+
+def _call(claims_type: type[C], payload: dict[str, object]) -> C:
+    return claims_type(payload)
 
 
 def scopes_of(payload: Mapping[str, object]) -> tuple[str, ...]:
