@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example-api example-web test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api licences fidelity clean
+.PHONY: help demo example-api example-web test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -83,6 +83,9 @@ installed: $(DEV) ## run the tests against the wheel of `make dist`, on each Pyt
 
 api: $(DEV) ## compare the public names with those of the last release
 	$(BIN)/python scripts/api_diff.py
+
+diagrams: $(DEV) ## renew the pictures of the flows and the key set, drawn from the code
+	$(BIN)/python -m scripts.diagrams
 
 licences: $(DEV) ## renew docs/licences.md, the licences of what is installed beside us
 	$(BIN)/python scripts/licences.py

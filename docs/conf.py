@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -70,8 +72,18 @@ def classes_by_name(*event: object) -> tuple[str | None, str | None]:
     return signature and re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", signature), returns
 
 
+def draw_rings(*_: object) -> None:
+    """Draw the picture that shows the imports of today."""
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from scripts import diagrams  # noqa: PLC0415 - found by the line above
+
+    picture = diagrams.IMAGES / f"{diagrams.DRAWN_ANEW}.svg"
+    picture.write_text(diagrams.PICTURES[diagrams.DRAWN_ANEW](), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Put the hooks before napoleon's, which has priority 500."""
+    app.connect("builder-inited", draw_rings)
     app.connect("autodoc-process-docstring", fences_to_blocks, priority=400)
     app.connect("autodoc-process-docstring", code_to_literals, priority=400)
     app.connect("autodoc-process-signature", classes_by_name)
