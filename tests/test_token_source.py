@@ -192,6 +192,17 @@ async def test_machine_tokens_are_shared_by_a_store(stage: Stage) -> None:
 
 
 @pytest.mark.anyio
+async def test_stale_machine_token_is_renewed_by_one_worker(stage: Stage) -> None:
+    """While another worker has the lock, a token that is still good is served, and none is bought beside it."""
+    source = stage.machine.client().client_credentials_source(store=stage.store)
+    first = await source.token()
+    stage.aws.clock.advance(3550)
+    async with stage.store.lock(source._keeper._key, timeout=1):
+        assert await source.token() == first
+    assert requests(stage) == 1
+
+
+@pytest.mark.anyio
 async def test_stale_token_is_served_while_one_renews(stage: Stage) -> None:
     """In its last minute a token is renewed by the first who asks; who asks meanwhile gets the old one at once."""
     client = stage.web.client()

@@ -189,8 +189,10 @@ class TokenKeeper:
             return await run_shielded(alone)
         try:
             return await self._under_lock(locked, patience=patience)
-        except StoreError:
-            if not self.is_machine:
+        except StoreError as error:
+            # Who waits for nobody has a token that is still good, and another worker is at it.
+            left_to_others = error.code == "store_locked" and patience == 0
+            if not self.is_machine or left_to_others:
                 self._merge(await self._read())
                 if is_good():
                     return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from cognito_oidc._flight import Flights
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, LoginRequiredError
-from cognito_oidc.protocol.token_freshness import Freshness, check_min_ttl, freshness
+from cognito_oidc.protocol.token_freshness import Freshness, check_min_ttl, failure_pause, freshness
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 LOCK_PATIENCE: Final = 25.0
 """Seconds to wait for the lock of a store: more than one token request may take, secrets and keys included."""
 
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 30.0
-_PAUSE_WITHOUT_TOKEN: Final = 1.0  # callers get an error meanwhile, so that it is short
 _LONGEST_ASKED_FOR: Final = 300.0
 _BETWEEN_REFUSALS: Final = 30.0
 
@@ -269,8 +266,7 @@ class TokenSource:
         if self._failure.retry_after is not None:
             wait = min(self._failure.retry_after, _LONGEST_ASKED_FOR)
         else:
-            longest = _PAUSE_WITHOUT_TOKEN if short else _LONGEST_PAUSE
-            wait = min(longest, _FIRST_PAUSE * 2.0 ** min(self._failures - 1, 16)) * (0.5 + 0.5 * self._chance)
+            wait = failure_pause(self._failures, chance=self._chance, without_token=short)
         left = self._failed_at + wait - self._monotonic()
         if left <= 0:
             return None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cognito_oidc.errors import ConfigurationError
 from cognito_oidc.protocol.stored_token import StoredToken
-from cognito_oidc.protocol.token_freshness import Freshness, check_min_ttl, early_window, freshness
+from cognito_oidc.protocol.token_freshness import Freshness, check_min_ttl, early_window, failure_pause, freshness
 from cognito_oidc.protocol.tokens import TokenSet
 
 NOW: Final = 1_800_000_000.0
@@ -92,6 +92,22 @@ def test_no_token_is_stale_from_the_beginning(lifetime: float, chance: float) ->
     assert 0 <= window <= lifetime / 4
     assert window <= 120
     assert lifetime < 480 or window >= 60
+
+
+@pytest.mark.parametrize(
+    ("failures", "chance", "without_token", "pause"),
+    [
+        pytest.param(1, 1, False, 1, id="the first"),
+        pytest.param(3, 1, False, 4, id="doubling"),
+        pytest.param(3, 0, False, 2, id="down to half of it, by chance"),
+        pytest.param(1000, 1, False, 30, id="at most half a minute"),
+        pytest.param(1, 1, True, 1, id="without a token"),
+        pytest.param(1000, 0, True, 0.5, id="without a token, always short"),
+    ],
+)
+def test_pause_after_failures(failures: int, chance: float, without_token: bool, pause: float) -> None:
+    """It doubles while there is a token to go on with; callers without one are refused meanwhile."""
+    assert failure_pause(failures, chance=chance, without_token=without_token) == pause
 
 
 @pytest.mark.parametrize("min_ttl", [0, 0.5, 3599.9])

@@ -1,6 +1,7 @@
 """May this token be used, and must it be replaced? Decided for a record at a moment.
 
-Decides when a token counts as fresh, stale, expired or dead, as a pure function of the record and a time. Decides
+Decides when a token counts as fresh, stale, expired or dead, as a pure function of the record and a time; and how long
+nothing is tried again after failures. Decides
 nothing about how a token is replaced, or by whom; that is `token_source`'s.
 """
 
@@ -19,6 +20,10 @@ EARLY_WINDOW: Final = 60.0
 
 EARLY_JITTER: Final = 60.0
 """Seconds that are added at most, by chance, so that a fleet does not ask in the same second."""
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+_PAUSE_WITHOUT_TOKEN: Final = 1.0  # callers get an error meanwhile, so that it is short
 
 _LARGEST_SHARE: Final = 0.25  # of a token's lifetime, so that a short-lived token is not stale from the beginning
 _CLOCK_DIFFERENCE: Final = 60.0  # seconds by which the clocks of two good machines may differ; as for `iat` in claims
@@ -66,6 +71,18 @@ def freshness(
     if from_the_future or left <= early_window(record.lifetime, chance):
         return Freshness.STALE
     return Freshness.FRESH
+
+
+def failure_pause(failures: int, *, chance: float, without_token: bool) -> float:
+    """Return the seconds for which nothing is tried again, where the server named none.
+
+    Args:
+        failures: How many attempts have failed in a row, 1 or more.
+        chance: As for `early_window`.
+        without_token: Whether there is no token to go on with.
+    """
+    longest = _PAUSE_WITHOUT_TOKEN if without_token else _LONGEST_PAUSE
+    return min(longest, _FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) * (0.5 + 0.5 * chance)
 
 
 def check_min_ttl(min_ttl: float, record: StoredToken | None = None) -> float:
