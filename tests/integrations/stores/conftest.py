@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests import redis_server
-from tests.redis_server import RedisServer
+from benchmarks import redis_server
+from benchmarks.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

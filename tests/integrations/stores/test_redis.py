@@ -12,20 +12,30 @@ import anyio
 import pytest
 import redis.asyncio
 
+from benchmarks.redis_server import PASSWORD, RedisServer
 from cognito_oidc.errors import ConfigurationError, StoreError
 from cognito_oidc.integrations.stores import _leases
 from cognito_oidc.integrations.stores.redis import RedisTokenStore
+from cognito_oidc.testing import TokenStoreConformance
 from tests.integrations.stores.records import CANARY, record
-from tests.redis_server import PASSWORD, RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from redis.asyncio import Redis
 
     from cognito_oidc.integrations.stores._leases import Answer
 
 pytestmark = pytest.mark.anyio
+
+
+class TestConformance(TokenStoreConformance):
+    """What every store must do."""
+
+    @pytest.fixture(params=[(), (b"k" * 32,)], ids=["plain", "encrypted"])
+    def open_token_store(self, redis_url: str, request: pytest.FixtureRequest) -> Callable[[], RedisTokenStore]:
+        prefix = secrets.token_hex(4)
+        return lambda: RedisTokenStore(redis_url, prefix=prefix, encryption_keys=request.param)
 
 
 @pytest.fixture
@@ -225,7 +235,7 @@ def test_numbers_that_cannot_work_are_refused(arguments: dict[str, Any]) -> None
 
 
 async def test_encrypted_value_says_nothing_and_belongs_to_its_key(redis_url: str, keys: Redis) -> None:
-    """What is in Redis shows no token; and pasted under another person's key it is refused."""
+    """What is in Redis shows no token; pasted under another person's key it is refused, and thrown away."""
     prefix = secrets.token_hex(4)
     async with RedisTokenStore(redis_url, prefix=prefix, encryption_keys=[secrets.token_bytes(32)]) as store:
         await store.swap("ann", record(), expected=None)
@@ -235,7 +245,21 @@ async def test_encrypted_value_says_nothing_and_belongs_to_its_key(redis_url: st
         await keys.copy(anns, bobs, replace=True)
         with pytest.raises(StoreError) as caught:
             await store.read("bob")
-    assert caught.value.code == "store_damaged"
+        assert caught.value.code == "store_damaged"
+        assert await store.read("bob") is None
+        assert await store.swap("bob", record(), expected=None)
+
+
+async def test_record_of_a_newer_version_is_kept(store: RedisTokenStore, keys: Redis) -> None:
+    """While half of a fleet is a version ahead, the other half reads none of its records, and deletes none."""
+    await store.swap("ann", record(), expected=None)
+    name = store._key(_leases._name_of("ann"), "session")
+    await keys.hset(name, "text", record().to_json().replace('"schema":1', '"schema":2'))
+    for _ in range(2):
+        with pytest.raises(StoreError) as caught:
+            await store.read("ann")
+        assert caught.value.code == "store_newer"
+    assert not await store.swap("ann", record(), expected=None)
 
 
 def test_trio_is_refused_in_words() -> None:
@@ -245,14 +269,12 @@ def test_trio_is_refused_in_words() -> None:
         anyio.run(store.read, "ann", backend="trio")
 
 
-def test_one_store_serves_one_event_loop_after_another(redis_url: str) -> None:
-    """A program that calls `asyncio.run` again and again, as a Lambda does, may keep its store."""
-    store, one = RedisTokenStore(redis_url, prefix=secrets.token_hex(4)), record()
-
-    async def use() -> object:
-        await store.swap("ann", one, expected=None)
-        found = await store.read("ann")
-        await store.aclose()
-        return found
-
-    assert [asyncio.run(use()), asyncio.run(use())] == [one, one]
+async def test_connections_end_with_their_event_loop(redis_url: str) -> None:
+    """A program that calls `asyncio.run` again and again, as a Lambda does, may keep its store, and leaks nothing."""
+    name = secrets.token_hex(4)
+    store = RedisTokenStore(f"{redis_url}?client_name={name}")
+    async with redis.asyncio.Redis.from_url(redis_url, decode_responses=True) as client:
+        for _ in range(3):
+            await asyncio.to_thread(asyncio.run, store.read("ann"))
+            await asyncio.sleep(0.05)
+            assert name not in str(await client.client_list())

@@ -12,6 +12,7 @@ than the one before, a store remembers the number of the last who wrote or delet
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 import secrets
 from abc import ABC, abstractmethod
@@ -37,6 +38,7 @@ TTL: Final = 30 * 86400.0
 # How long a fence is remembered after the last lease: far longer than a process can be held up and still write.
 MEMORY: Final = 86400
 
+_LOG: Final = logging.getLogger("cognito_oidc")
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _GROWTH: Final = 1.5  # so that nobody waits much longer than half of what the holder took
@@ -74,10 +76,20 @@ class LeasedTokenStore(ABC):
         """Return what is kept for `key`, or None.
 
         Raises:
-            StoreError: The store cannot be reached, or what it holds cannot be read.
+            StoreError: The store cannot be reached, or what it holds cannot be read. With the `code`
+                `"store_damaged"` it never will be, and has been deleted.
         """
-        text = await self._fetch(_name_of(key))
-        return None if text is None else self._text.read(text, key=key)
+        name = _name_of(key)
+        found = await self._fetch(name)
+        if found is None:
+            return None
+        revision, text = found
+        try:
+            return self._text.read(text, key=key)
+        except StoreError as error:
+            if error.code == "store_damaged" and await self._exchange(name, new=None, expected=revision, fence=None):
+                _LOG.warning("A stored session was damaged, and has been deleted from %r.", self)
+            raise
 
     async def swap(self, key: str, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
         """Keep `new` (None deletes) if what is kept for `key` is `expected` (None: nothing), and tell whether it was.
@@ -147,8 +159,8 @@ class LeasedTokenStore(ABC):
             pause = min(_LONGEST_PAUSE, pause * _GROWTH)
 
     @abstractmethod
-    async def _fetch(self, name: str) -> str | None:
-        """Return the text kept under a name."""
+    async def _fetch(self, name: str) -> tuple[str, str] | None:
+        """Return the revision and the text kept under a name."""
 
     @abstractmethod
     async def _exchange(

@@ -103,16 +103,17 @@ class DynamoDBTokenStore(LeasedTokenStore):
     def __repr__(self) -> str:
         return f"DynamoDBTokenStore({self._table!r}, prefix={self._prefix!r})"
 
-    async def _fetch(self, name: str) -> str | None:
-        def fetch() -> str | None:
+    async def _fetch(self, name: str) -> tuple[str, str] | None:
+        def fetch() -> tuple[str, str] | None:
             answer = self._client().get_item(
                 TableName=self._table,
                 Key=self._item_key(name, "session"),
                 ConsistentRead=True,
-                ProjectionExpression="#text",
-                ExpressionAttributeNames={"#text": "text"},
+                ProjectionExpression="#revision, #text",
+                ExpressionAttributeNames={"#revision": "revision", "#text": "text"},
             )
-            return _string(answer.get("Item", {}), "text")
+            revision, text = (_string(answer.get("Item", {}), each) for each in ("revision", "text"))
+            return None if revision is None else (revision, text or "")
 
         return await self._ask(fetch)
 

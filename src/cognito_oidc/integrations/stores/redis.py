@@ -25,7 +25,7 @@ except ImportError as missing:
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from types import TracebackType
 
     from redis.asyncio import Redis, RedisCluster
@@ -123,6 +123,7 @@ class RedisTokenStore(LeasedTokenStore):
     ) -> None:
         super().__init__(encryption_keys=encryption_keys, ttl=ttl, lease=lease)
         self._borrowed: Redis | RedisCluster | None = None
+        self._own: WeakKeyDictionary[AbstractEventLoop, AsyncGenerator[Redis]] = WeakKeyDictionary()
         self._clients: WeakKeyDictionary[AbstractEventLoop, Redis] = WeakKeyDictionary()
         if isinstance(client_or_url, str):
             self._url = client_or_url
@@ -146,13 +147,15 @@ class RedisTokenStore(LeasedTokenStore):
 
     async def aclose(self) -> None:
         """Close the connections of this event loop, unless the client is borrowed. The store can be used again."""
-        client = self._clients.pop(_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        loop = _running_loop()
+        self._clients.pop(loop, None)
+        own = self._own.pop(loop, None)
+        if own is not None:
+            await own.aclose()
 
-    async def _fetch(self, name: str) -> str | None:
-        text = await self._ask(lambda client: client.hget(self._key(name, "session"), "text"))
-        return None if text is None else _text(text)
+    async def _fetch(self, name: str) -> tuple[str, str] | None:
+        revision, text = await self._ask(lambda client: client.hmget(self._key(name, "session"), "revision", "text"))
+        return None if revision is None else (_text(revision), _text(text or ""))
 
     async def _exchange(
         self, name: str, *, new: tuple[str, str] | None, expected: str | None, fence: int | None
@@ -183,7 +186,7 @@ class RedisTokenStore(LeasedTokenStore):
 
     async def _ask(self, request: Callable[[Redis | RedisCluster], Awaitable[T]]) -> T:
         """Run one request in a bounded time; what goes wrong is a StoreError."""
-        client = self._client()
+        client = await self._client()
         try:
             with anyio.fail_after(_REQUEST_SECONDS):
                 return await request(client)
@@ -191,14 +194,23 @@ class RedisTokenStore(LeasedTokenStore):
             reason = clean_server_text(str(error)) or "no answer in time"
             raise StoreError(f"{self!r}: {type(error).__name__}: {reason}") from error
 
-    def _client(self) -> Redis | RedisCluster:
+    async def _client(self) -> Redis | RedisCluster:
         loop = _running_loop()
         if self._borrowed is not None:
             return self._borrowed
-        client = self._clients.get(loop)
-        if client is None:
-            client = self._clients[loop] = _client_of(self._url)
-        return client
+        if loop not in self._clients:
+            # An event loop closes the asynchronous generators that were begun in it when it ends: so these connections
+            # end with it, also in a program that calls `asyncio.run` again and again.
+            self._own[loop] = own = _until_closed(_client_of(self._url))
+            self._clients[loop] = await anext(own)
+        return self._clients[loop]
+
+
+async def _until_closed(client: Redis) -> AsyncGenerator[Redis]:
+    try:
+        yield client
+    finally:
+        await client.aclose()
 
 
 def _client_of(url: str) -> Redis:

@@ -80,6 +80,12 @@ def installed() -> bool:
     return _program() is not None
 
 
+def version() -> str:
+    """Return the version of what would be started."""
+    said = subprocess.run([_program() or "redis-server", "--version"], check=True, capture_output=True, text=True)
+    return said.stdout.partition("v=")[2].partition(" ")[0]
+
+
 def _program() -> str | None:
     return shutil.which("redis-server") or shutil.which("valkey-server")
 
