@@ -64,6 +64,10 @@ check: lint layers types test docs ## everything but the demo
 surface: $(DEV) ## renew tests/fixtures/public_surface.txt, after looking at what changed
 	$(BIN)/python -m tests.public_surface
 
+.PHONY: command-page
+command-page: $(DEV) ## renew docs/reference/command.md from what the commands print
+	$(BIN)/python -m scripts.command_page
+
 lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 	$(BIN)/python scripts/lock.py
 

@@ -61,6 +61,8 @@ def cli(ctx: click.Context) -> None:
       cognito-oidc demo
     To run a local Cognito for an application that is being written:
       cognito-oidc emulate
+    To find out why a login does not work:
+      cognito-oidc doctor
 
     Output is coloured on a terminal only, and never with NO_COLOR set.
     """  # noqa: D301 - \b is click's, for lines that stay as they are

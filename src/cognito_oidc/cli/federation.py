@@ -14,6 +14,7 @@ import click
 
 from cognito_oidc.cli.console import CommandError, wrapped
 from cognito_oidc.cli.exit_codes import ExitCode
+from cognito_oidc.cli.options import complete_profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,8 +30,8 @@ _MAPPING: Final = ("email=email",)
 
 
 @click.command()
-@click.argument("upstream", metavar="UPSTREAM")
-@click.argument("downstream", metavar="DOWNSTREAM")
+@click.argument("upstream", metavar="UPSTREAM", shell_complete=complete_profile)
+@click.argument("downstream", metavar="DOWNSTREAM", shell_complete=complete_profile)
 @click.option("--provider-name", metavar="NAME", help="What UPSTREAM is called in DOWNSTREAM. [default: its provider]")
 @click.option(
     "--upstream-client-id", metavar="ID", help="The app client that DOWNSTREAM is at UPSTREAM. [default: none yet]"
@@ -85,10 +86,11 @@ def federation(
     show_secret: bool,
     output: Output,
 ) -> None:
-    """Connect two user pools: DOWNSTREAM signs people in through UPSTREAM.
+    """Connect two user pools: plan, check, create.
 
-    UPSTREAM and DOWNSTREAM are profiles of the file; the pools need their domains, and DOWNSTREAM's app client is the
-    application that offers the provider. Variables do not count here: they would be about both.
+    DOWNSTREAM signs people in through UPSTREAM. Both are profiles of the file; the pools need their domains, and
+    DOWNSTREAM's app client is the application that offers the provider. Variables do not count here: they would be
+    about both.
 
     Without --check and --apply it writes the plan and asks nobody. --check logs nobody in. --apply creates what is
     missing and says what is set otherwise; another run goes on where one ended, and finds nothing to do in the end.

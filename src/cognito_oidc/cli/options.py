@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cognito_oidc.cli.console import CommandError
+from cognito_oidc.cli.profile_file import ProfileFile, profiles_path
 from cognito_oidc.cli.profiles import load_profile
 from cognito_oidc.cli.secret_source import HOW_TO_WRITE
 
@@ -69,8 +71,20 @@ def profile_options(command: Callable[..., object]) -> Callable[..., object]:
     for option in reversed(_FLAGS):
         decorated = option(decorated)
     return click.option(
-        "--profile", metavar="NAME", help="A profile of the file. [default: COGNITO_PROFILE, or the file's own]"
+        "--profile",
+        metavar="NAME",
+        shell_complete=complete_profile,
+        help="A profile of the file. [default: COGNITO_PROFILE, or the file's own]",
     )(decorated)
+
+
+def complete_profile(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of profiles that begin so, for the shell; none where there is no file that can be read."""
+    try:
+        names = ProfileFile.read(profiles_path()).profiles
+    except CommandError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 no_input = click.option("--no-input", is_flag=True, help="Never ask a person anything: end with an exit code instead.")

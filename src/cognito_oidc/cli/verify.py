@@ -59,11 +59,11 @@ def verify(
     nonce: str | None,
     output: Output,
 ) -> None:
-    """Check a token: signature, issuer, app client, times, and what else is required.
+    """Check whether a token may be trusted, and say why not.
 
-    TOKEN is @FILE, - for standard input, or the token itself, which other users of the machine can see then. The
-    pool's keys are fetched. Says which check failed and what that comes from, and shows the claims with their times in
-    words; never the token.
+    Checks signature, issuer, app client, times, and what else is required; the pool's keys are fetched. Says which
+    check failed and what that comes from, and shows the claims with their times in words; never the token. TOKEN is
+    @FILE, - for standard input, or the token itself, which other users of the machine can see then.
 
     Without --access or --id the token is taken for what it says it is, and standard error says so.
 
