@@ -9,7 +9,7 @@ import pytest
 from cognito_oidc._event_sink import EventSink
 from cognito_oidc._issuer_keys import Fetch, IssuerKeys, Looked, find_key
 from cognito_oidc.errors import KeysNotLoadedError, KeysUnavailableError, ProtocolError, TransportError, UnknownKeyError
-from cognito_oidc.protocol.events import KeySetRefreshed
+from cognito_oidc.protocol.events import KeySetFetchFailed, KeySetRefreshed
 from cognito_oidc.protocol.key_cache import CachePolicy
 from tests.answers import answer
 from tests.factories import ACCESS_KID, ISSUER, jwk, key_set, rsa_key
@@ -90,11 +90,25 @@ def test_key_that_is_there_wishes_for_nothing(keys: IssuerKeys) -> None:
     assert done.value.value.kid == ACCESS_KID
 
 
+def test_an_event_tells_how_long_a_fetch_took(keys: IssuerKeys, clock: Wall, events: list[VerifierEvent]) -> None:
+    """By the monotonic clock, whether it brought keys or not; a failure has its error's code beside its text."""
+    begun = keys.begin_fetch(Fetch())
+    clock.pass_by(0.5)
+    keys.fetched(begun, answer({"keys": [OLD]}))
+    begun = keys.begin_fetch(Fetch())
+    clock.pass_by(2)
+    keys.failed(DOWN, begun, lookup=False)
+    assert [event.duration for event in events if isinstance(event, KeySetRefreshed)] == [0.5]
+    assert [(event.code, event.duration) for event in events if isinstance(event, KeySetFetchFailed)] == [
+        (DOWN.code, 2.0)
+    ]
+
+
 def test_no_keys_wish_for_a_fetch_that_everybody_waits_for(keys: IssuerKeys) -> None:
     """Without keys the fetch is for everybody, and its failure too."""
     flow = find_key(keys, ACCESS_KID, at_most=1)
     assert next(flow) == Fetch()
-    keys.failed(DOWN, lookup=False)
+    keys.failed(DOWN, keys.begin_fetch(Fetch()), lookup=False)
     with pytest.raises(KeysUnavailableError, match="down"):
         flow.send(Looked.LED)
     with pytest.raises(KeysUnavailableError) as raised:
@@ -214,7 +228,7 @@ def test_due_in(keys: IssuerKeys, clock: Wall) -> None:
     clock.pass_by(10_000)
     assert keys.due_in(always=False) == 0
     assert keys.hard
-    keys.failed(DOWN, lookup=False)
+    keys.failed(DOWN, keys.begin_fetch(Fetch()), lookup=False)
     assert keys.due_in(always=False) == (keys.pause or 0)
 
 
@@ -236,7 +250,7 @@ def test_nothing_is_told_where_nobody_listens(clock: Wall) -> None:
     )
     keys.fetched(keys.begin_fetch(Fetch()), answer(key_set()))
     clock.pass_by(5000)
-    keys.failed(DOWN, lookup=True)
+    keys.failed(DOWN, keys.begin_fetch(Fetch()), lookup=True)
     assert keys.key_without_waiting(ACCESS_KID).kid == ACCESS_KID
     with pytest.raises(UnknownKeyError):
         keys.key_without_waiting("unknown")
@@ -274,5 +288,6 @@ def test_who_waits_in_vain_lets_the_next_one_wait_longer(keys: IssuerKeys, clock
         clock.pass_by(3000)
         flow = find_key(keys, ACCESS_KID, at_most=1.0)
         waits.append(next(flow).at_most)
-        keys.failed(TransportError("too slow", sent="maybe", endpoint="jwks"), lookup=False)
+        slow = TransportError("too slow", sent="maybe", endpoint="jwks")
+        keys.failed(slow, keys.begin_fetch(Fetch()), lookup=False)
     assert waits == [1, 2, 4, 8, 8, 8]

@@ -288,8 +288,9 @@ class IssuerKeys:
         if begun.at.monotonic < self._state.loaded_at.monotonic:
             return
         max_age = key_cache.parse_max_age(response.headers.get("cache-control", ""))
-        before = self.put(key_set, at=self.now(), max_age=max_age, etag=response.headers.get("etag"))
-        self._tell_changes(before, self._state.key_set)
+        now = self.now()
+        before = self.put(key_set, at=now, max_age=max_age, etag=response.headers.get("etag"))
+        self._tell_changes(before, self._state.key_set, now.monotonic - begun.at.monotonic)
 
     def put(
         self, key_set: KeySet | None, *, at: Instant, max_age: float | None = None, etag: str | None = None
@@ -314,7 +315,7 @@ class IssuerKeys:
             self._fresh = (known, at.wall + fresh_for, at.monotonic + fresh_for)
         return before
 
-    def failed(self, error: CognitoOidcError, *, lookup: bool) -> None:
+    def failed(self, error: CognitoOidcError, begun: FetchBegun, *, lookup: bool) -> None:
         """Take the failure of a fetch; a lookup that was taken for it is given back."""
         with self._lock:
             now = self.now()
@@ -325,9 +326,10 @@ class IssuerKeys:
         if self._events.listens():
             from cognito_oidc.protocol.events import KeySetFetchFailed  # noqa: PLC0415 - only where somebody listens
 
-            self._events.tell(KeySetFetchFailed(self.issuer, str(error), self._state.failures, wait))
+            took = now.monotonic - begun.at.monotonic
+            self._events.tell(KeySetFetchFailed(self.issuer, str(error), self._state.failures, wait, error.code, took))
 
-    def _tell_changes(self, before: KeySet | None, after: KeySet | None) -> None:
+    def _tell_changes(self, before: KeySet | None, after: KeySet | None, took: float) -> None:
         if not self._events.listens():
             return
         from cognito_oidc.protocol.events import (  # noqa: PLC0415 - only where somebody listens
@@ -339,7 +341,7 @@ class IssuerKeys:
         old = before.keys if before is not None else {}
         new = after.keys if after is not None else {}
         skipped = len(after.skipped) if after is not None else 0
-        self._events.tell(KeySetRefreshed(self.issuer, len(new), skipped, before is not after))
+        self._events.tell(KeySetRefreshed(self.issuer, len(new), skipped, before is not after, took))
         for kid in new.keys() - old.keys():
             self._events.tell(KeyAppeared(self.issuer, kid))
         for kid in old.keys() - new.keys():

@@ -224,11 +224,11 @@ class SyncTokenVerifier:
         from cognito_oidc._transport import SyncTransport  # noqa: PLC0415 - only where keys are fetched
 
         transport = self._transport or SyncTransport()
+        begun = keys.begin_fetch(wish)
         try:
-            begun = keys.begin_fetch(wish)
             keys.fetched(begun, transport.send(begun.request, attempts=keys.attempts, at_most=wish.at_most))
         except CognitoOidcError as error:
-            keys.failed(error, lookup=wish.lookup_for is not None)
+            keys.failed(error, begun, lookup=wish.lookup_for is not None)
 
 
 class _Flight(NamedTuple):

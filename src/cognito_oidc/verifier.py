@@ -346,11 +346,11 @@ class TokenVerifier:
         from cognito_oidc._transport import Transport  # noqa: PLC0415 - only where keys are fetched
 
         transport = self._transport or Transport()
+        begun = keys.begin_fetch(wish)
         try:
-            begun = keys.begin_fetch(wish)
             keys.fetched(begun, await transport.send(begun.request, attempts=keys.attempts, at_most=wish.at_most))
         except CognitoOidcError as error:
-            keys.failed(error, lookup=wish.lookup_for is not None)
+            keys.failed(error, begun, lookup=wish.lookup_for is not None)
         finally:
             flight.landed = True
             if transport is not self._transport:

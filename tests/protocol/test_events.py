@@ -23,13 +23,20 @@ ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123"
     ("event", "members"),
     [
         pytest.param(
-            KeySetRefreshed(ISSUER, keys=2, skipped=0, changed=True),
-            {"issuer": ISSUER, "keys": 2, "skipped": 0, "changed": True},
+            KeySetRefreshed(ISSUER, keys=2, skipped=0, changed=True, duration=0.2),
+            {"issuer": ISSUER, "keys": 2, "skipped": 0, "changed": True, "duration": 0.2},
             id="key-set-refreshed",
         ),
         pytest.param(
-            KeySetFetchFailed(ISSUER, error="connection refused", failures=1, retry_in=0.5),
-            {"issuer": ISSUER, "error": "connection refused", "failures": 1, "retry_in": 0.5},
+            KeySetFetchFailed(ISSUER, "connection refused", failures=1, retry_in=0.5, code="transport", duration=0.2),
+            {
+                "issuer": ISSUER,
+                "error": "connection refused",
+                "failures": 1,
+                "retry_in": 0.5,
+                "code": "transport",
+                "duration": 0.2,
+            },
             id="key-set-fetch-failed",
         ),
         pytest.param(KeyAppeared(ISSUER, kid="k"), {"issuer": ISSUER, "kid": "k"}, id="key-appeared"),

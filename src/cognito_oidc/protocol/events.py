@@ -9,21 +9,33 @@ from typing import NamedTuple
 
 
 class KeySetRefreshed(NamedTuple):
-    """A fetch brought a good key set. `changed` is False when it is the one that was there."""
+    """A fetch brought a good key set. `changed` is False when it is the one that was there; `duration` in seconds."""
 
     issuer: str
     keys: int
     skipped: int
     changed: bool
+    duration: float = 0.0
 
 
 class KeySetFetchFailed(NamedTuple):
-    """A fetch failed; the keys that were there stay. `retry_in` is the wait before the next one, in seconds."""
+    """A fetch failed; the keys that were there stay.
+
+    Attributes:
+        issuer: Whose keys.
+        error: What went wrong, for a person.
+        failures: How many fetches failed since the last good one.
+        retry_in: The wait before the next one, in seconds.
+        code: The `code` of the error, for a program.
+        duration: How long it took, in seconds.
+    """
 
     issuer: str
     error: str
     failures: int
     retry_in: float
+    code: str = ""
+    duration: float = 0.0
 
 
 class KeyAppeared(NamedTuple):
