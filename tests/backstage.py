@@ -154,6 +154,7 @@ class Backstage:
 
 def open_backstage(namespace: dict[str, Any]) -> None:
     """Begin a page."""
+    namespace["__name__"] = "__main__"  # what frameworks ask of a program
     namespace["backstage"] = backstage = Backstage()
     backstage.open()
 
