@@ -1,5 +1,6 @@
 """Keys that are made once per session, and the command run in this process."""
 
+import socket
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -45,3 +46,12 @@ def shop(keys_made_once: None) -> Iterator[ServedShop]:
     """Serve two pools and an application, all of it set up well."""
     with serving_shop() as served:
         yield served
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port that nobody on this machine has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -140,13 +140,16 @@ def test_the_spelling_that_is_offered_is_named(shop: ServedShop, provider: str, 
     [
         pytest.param(CALLBACK, f"{CALLBACK}/", "which has no slash at the end", id="slash"),
         pytest.param(
-            "http://localhost:8123/cb", "http://127.0.0.1:8123/cb", "host 'localhost' for '127.0.0.1'", id="host"
+            "http://localhost:{port}/cb", "http://127.0.0.1:{port}/cb", "host 'localhost' for '127.0.0.1'", id="host"
         ),
         pytest.param(CALLBACK, "https://shop.example/Callback", "upper and lower case in the path", id="case"),
     ],
 )
-def test_the_registered_callback_url_is_named(shop: ServedShop, registered: str, asked: str, difference: str) -> None:
+def test_the_registered_callback_url_is_named(
+    shop: ServedShop, free_port: int, registered: str, asked: str, difference: str
+) -> None:
     """Without credentials of AWS, the spelling that Cognito takes is found by asking for it."""
+    registered, asked = (uri.replace("{port}", str(free_port)) for uri in (registered, asked))
     shop.web.redirect_uris = (registered,)
     (finding,) = shop.doctor(redirect_uri=asked)["findings"]
     assert finding["code"] == "redirect_mismatch"
@@ -227,15 +230,16 @@ def test_another_address_is_no_login_of_the_pool(shop: ServedShop) -> None:
 # --- this machine -----------------------------------------------------------------------------------------------------
 
 
-def test_a_taken_port_is_found(shop: ServedShop) -> None:
+def test_a_taken_port_is_found(shop: ServedShop, free_port: int) -> None:
     """A login that could listen nowhere is a finding; one that has another port is not."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = f"http://127.0.0.1:{other.getsockname()[1]}/callback"
-        shop.web.redirect_uris = (taken, "http://127.0.0.1:8124/callback")
+        other_uri = f"http://127.0.0.1:{free_port}/callback"
+        shop.web.redirect_uris = (taken, other_uri)
         assert shop.findings(redirect_uri=taken) == ["port_taken"]
-        assert shop.findings(redirect_uri=f"{taken} http://127.0.0.1:8124/callback") == []
+        assert shop.findings(redirect_uri=f"{taken} {other_uri}") == []
 
 
 def test_nothing_that_answers_is_a_fault_of_the_network(shop: ServedShop) -> None:

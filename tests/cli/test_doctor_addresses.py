@@ -26,7 +26,7 @@ from cognito_oidc.cli.findings import Check
 from cognito_oidc.protocol.wire import HttpResponse
 
 POOL = UserPool("eu-west-1_AbC123xyz", domain="acme")
-SUBJECT = Subject(place="profile 'shop'", pool=POOL, client_id="1example23456789")
+SUBJECT = Subject(profile="shop", pool=POOL, client_id="1example23456789")
 URL = "https://acme.auth.eu-west-1.amazoncognito.com/oauth2/authorize"
 NOON = 1_764_244_800.0  # 2025-11-27 12:00:00 UTC
 NO_REPLY = Reply(url=URL, trouble="network", words="connection refused")
@@ -268,14 +268,3 @@ def test_free_ports_are_free(free_port: int) -> None:
     """A port that nobody has can be listened on, by a name and by an address."""
     uris = {f"http://{host}:{free_port}/callback": free_port for host in ("localhost", "127.0.0.1")}
     assert taken_ports(uris) == dict.fromkeys(uris, "")
-
-
-@pytest.fixture
-def free_port() -> int:
-    """Return a port that nobody has now."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -29,7 +29,7 @@ GOOD: dict[str, object] = {
 }
 POOL = UserPool("eu-west-1_AbC123xyz", domain="acme")
 SUBJECT = Subject(
-    place="profile 'shop'",
+    profile="shop",
     pool=POOL,
     client_id="1example23456789",
     redirect_uris=(CALLBACK,),

@@ -140,7 +140,7 @@ def _subject(profile: Profile) -> tuple[Subject, list[Check]]:
     secret, checks = _secret(profile)
     return (
         Subject(
-            place=_place(profile),
+            profile=profile.name,
             pool=profile.user_pool(),
             client_id=profile.need("client_id"),
             client_secret=secret,

@@ -160,7 +160,7 @@ def judge_domain(subject: Subject, reply: Reply, *, network_works: bool) -> Chec
         found=f"Nobody has the name {reply.host}: {reply.words}",
         silence="Without a domain there is no Cognito that could answer: the browser shows an error of its own.",
         cure=(
-            f"Compare domain in {subject.place} with the console (Branding, Domain). A prefix works within a minute "
+            f"Compare {subject.setting('domain')} with the console (Branding, Domain). A prefix works within a minute "
             "after "
             "it was made, a custom domain needs its DNS alias and up to an hour."
         ),
@@ -188,7 +188,7 @@ def _no_document(subject: Subject, reply: Reply, problem: CognitoOidcError | Non
         code="discovery",
         found=f"{reply.host} has no document of user pool {subject.pool.pool_id}: {problem}",
         silence="The issuer host answers for every pool of the Region, and does not say that this one is not there.",
-        cure=f"Compare pool_id in {subject.place}, character by character, with the console: case counts.",
+        cure=f"Compare {subject.setting('pool_id')}, character by character, with the console: case counts.",
         topic="Discovery is not found",
     )
 
@@ -204,7 +204,7 @@ def _other_issuer(subject: Subject, actual: str) -> Check:
             "another iss from then on."
         ),
         cure=(
-            f'Write issuer_type = "{moved}" into {subject.place}. Whatever compares iss with a fixed text (API '
+            f'Write issuer_type = "{moved}" into {subject.file}. Whatever compares iss with a fixed text (API '
             "Gateway, "
             "a load balancer, another library, a pool that this one is the provider of) has to learn the new one."
         ),
@@ -227,7 +227,9 @@ def _judge_named_domain(subject: Subject, metadata: ProviderMetadata) -> list[Ch
         ]
     if subject.pool.domain is None:
         host = urlsplit(metadata.authorization_endpoint).netloc
-        return [good(about, f"Discovery says that the pool's domain is {host}: put it into {subject.place}.")]
+        return [
+            good(about, f"Discovery says that the pool's domain is {host}: write it into {subject.setting('domain')}.")
+        ]
     if metadata.authorization_endpoint == subject.pool.authorization_endpoint:
         return []
     named, ours = (urlsplit(url).netloc for url in (metadata.authorization_endpoint, subject.pool.token_endpoint))

@@ -66,7 +66,7 @@ def _no_client(subject: Subject) -> Check:
         code="client_not_found",
         found=f"User pool {subject.pool.pool_id} has no app client {visible(subject.client_id)}.",
         silence="On its pages Cognito says no more than that the login is not available.",
-        cure=f"Correct client_id in {subject.place}: the console lists the ids under App clients of this very pool.",
+        cure=f"Correct {subject.setting('client_id')}: the console lists the ids under App clients of this very pool.",
         topic="InvalidClientError: invalid_client",
     )
 
@@ -112,7 +112,8 @@ def _judge_secret(subject: Subject, client: Mapping[str, object]) -> Check:
             found=f"{subject.place} has a secret, and {subject.app_client} has none.",
             silence=silence,
             cure=(
-                f"Take client_secret_from out of {subject.place}, or look whether client_id is the one that was meant."
+                f"Take {subject.setting('client_secret_from')} out, or look whether client_id is the one that was "
+                "meant."
             ),
             topic=topic,
         )
@@ -126,7 +127,7 @@ def _judge_secret(subject: Subject, client: Mapping[str, object]) -> Check:
             code="secret_refused",
             found="The secret is the app client's own but for a space or a line break at an end.",
             silence=silence,
-            cure=f"Write it without at the place where client_secret_from of {subject.place} leads.",
+            cure=f"Write it without at the place where {subject.setting('client_secret_from')} leads.",
             topic=topic,
         )
     said = (
@@ -194,7 +195,7 @@ def _judge_provider(
     cure = f"Add it to SupportedIdentityProviders ({_WHERE}, Identity providers). {_RESETS}."
     if there is False:
         found = f"{found} The pool has no provider of this name either. {_beside(name, providers or ())}"
-        cure = f"Correct provider in {subject.place}, or create the provider under exactly this name and then add it."
+        cure = f"Correct {subject.setting('provider')}, or create the provider under exactly this name and then add it."
     return wrong(
         "provider",
         code="login_option_not_available",
@@ -272,7 +273,7 @@ def _judge_issuer(subject: Subject, pool: Mapping[str, object]) -> Check:
         silence=(
             "The issuer was changed in the console and nothing is announced: tokens carry another iss from then on."
         ),
-        cure=f'Write issuer_type = "{actual}" into {subject.place}, and tell whatever compares iss with a fixed text.',
+        cure=f'Write issuer_type = "{actual}" into {subject.file}, and tell whatever compares iss with a fixed text.',
         topic="Issuer mismatch after somebody changed the issuer type",
     )
 
@@ -288,7 +289,7 @@ def _judge_domain(subject: Subject, pool: Mapping[str, object]) -> list[Check]:
             code="other_domain",
             found=f"{subject.place} has the domain {visible(ours)}, and the pool has {' and '.join(real) or 'none'}.",
             silence="Another pool's domain answers as willingly; it only does not know this app client.",
-            cure=f"Write the pool's own domain into {subject.place}, or create it (console: Branding, Domain).",
+            cure=f"Write the pool's own into {subject.setting('domain')}, or create it (console: Branding, Domain).",
             topic="ConfigurationError: ... needs the pool's domain",
         )
     ]

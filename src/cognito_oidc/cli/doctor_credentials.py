@@ -74,7 +74,7 @@ def _refused(subject: Subject) -> Check:
             found=f"{subject.app_client} needs a secret, and {subject.place} has none: invalid_client.",
             silence=silence,
             cure=(
-                f"Write client_secret_from into {subject.place}: where the secret is, never the secret itself. For a "
+                f"Write {subject.setting('client_secret_from')}: where the secret is, never the secret itself. For a "
                 "program that can keep none (a browser, a telephone) make another app client, without a secret."
             ),
             topic=topic,
@@ -85,7 +85,7 @@ def _refused(subject: Subject) -> Check:
         found=f"{subject.app_client} does not take the secret that was found: invalid_client.",
         silence=silence,
         cure=(
-            f"Look at where client_secret_from of {subject.place} leads: another client's secret, a deleted one (a "
+            f"Look at where {subject.setting('client_secret_from')} leads: another client's secret, a deleted one (a "
             "client "
             "can have two), or a secret for a client that has none."
         ),

@@ -88,7 +88,7 @@ def judge_client(subject: Subject, answers: Answers) -> Check:
         found=f"The login of {subject.app_client} is refused: Cognito {said}.",
         silence=_NO_WORD,
         cure=(
-            f"Compare client_id in {subject.place} with the console: it must be of this very pool. If it is, look "
+            f"Compare {subject.setting('client_id')} with the console: it must be of this very pool. If it is, look "
             "whether "
             "the app client has any identity provider (Cognito user pool directory, or others) switched on."
         ),
@@ -117,7 +117,7 @@ def judge_callback(subject: Subject, uri: str, answer: AuthorizeAnswer | None, s
     if registered is not None:
         told = ", ".join(differences(uri, registered))
         cure = (
-            f"{visible(registered)} is registered, which has {told}. Change redirect_uris in {subject.place} to it, "
+            f"{visible(registered)} is registered, which has {told}. Change {subject.setting('redirect_uris')} to it, "
             "or add "
             f"{visible(uri)} to the callback URLs of the app client"
         )
@@ -160,7 +160,7 @@ def judge_scopes(subject: Subject, answer: AuthorizeAnswer | None, single: Answe
         cure=(
             "Switch it on for the app client (console: App clients, Login pages, OpenID Connect scopes or Custom "
             "scopes), "
-            f"or take it out of the scopes of {subject.place}. A custom scope needs its resource server first."
+            f"or take it out of {subject.setting('scopes')}. A custom scope needs its resource server first."
         ),
         topic=_CALLBACK_TOPIC,
     )
@@ -201,7 +201,7 @@ def judge_provider(
     )
     if offered is not None:
         cure = (
-            f"{visible(offered)} is offered: write that into provider of {subject.place}. Upper and lower case count."
+            f"{visible(offered)} is offered: write that into {subject.setting('provider')}. Upper and lower case count."
         )
     words = f": Cognito says '{named.error}'" if named.error else ""
     return wrong(

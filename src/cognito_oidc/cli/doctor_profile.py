@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cognito_oidc.cli.findings import good, unknown, wrong
+from cognito_oidc.cli.profiles import VARIABLES
 from cognito_oidc.cli.spelling import visible
 from cognito_oidc.errors import ConfigurationError
 from cognito_oidc.protocol.authorization import check_redirect_uri
@@ -34,7 +35,7 @@ class Subject:
     """What is looked at: a profile, with its secret read and its addresses computed.
 
     Attributes:
-        place: Where its settings are, for people: `profile 'dev'`, or the variables.
+        profile: The name of the profile, or None where variables and options alone say what is meant.
         pool: The user pool.
         client_id: The app client.
         client_secret: Its secret; None for a public client.
@@ -46,7 +47,7 @@ class Subject:
         logout_uri: Where a logout goes, or None.
     """
 
-    place: str
+    profile: str | None = None
     pool: UserPool
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
@@ -56,6 +57,25 @@ class Subject:
     scopes: tuple[str, ...] = ("openid",)
     provider: str | None = None
     logout_uri: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where its settings are."""
+        return f"profile {self.profile!r}" if self.profile else "the environment"
+
+    @property
+    def file(self) -> str:
+        """Where a setting is written that has no variable."""
+        return self.place if self.profile else "a profile"
+
+    def setting(self, name: str) -> str:
+        """Return what one setting is called, where a person would change it."""
+        if self.profile:
+            return f"{name} of profile {self.profile!r}"
+        if name == "client_secret_from":
+            return f"COGNITO_CLIENT_SECRET or {VARIABLES[name]}"
+        option = "--" + name.replace("redirect_uris", "redirect_uri").replace("scopes", "scope").replace("_", "-")
+        return f"{VARIABLES[name]} (or {option})"
 
     @property
     def app_client(self) -> str:
@@ -175,7 +195,8 @@ def _judge_secret(subject: Subject) -> Check | None:
         ),
         silence="Cognito answers invalid_client to every wrong secret and never says what is wrong with it.",
         cure=(
-            f"Look at where client_secret_from of {subject.place} leads; a file must hold the secret and nothing else."
+            f"Look at where {subject.setting('client_secret_from')} leads; a file must hold the secret and nothing "
+            "else."
         ),
         topic="InvalidClientError: invalid_client",
     )
@@ -190,7 +211,7 @@ def _judge_redirect_uri(subject: Subject, uri: str) -> Check | None:
         code="redirect_uri_form",
         found=f"{visible(uri)}: {problem}",
         silence="Such a URL cannot be registered, so Cognito says redirect_mismatch, on a page of its own.",
-        cure=f"Correct redirect_uris in {subject.place}, and register the same text at the app client.",
+        cure=f"Correct {subject.setting('redirect_uris')}, and register the same text at the app client.",
         topic="redirect_mismatch",
     )
 
@@ -230,7 +251,7 @@ def _judge_scopes(subject: Subject) -> Check | None:
             code="offline_access",
             found="offline_access is asked for, which other providers have and Cognito has not.",
             silence=silence,
-            cure=f"Take it out of the scopes of {subject.place}: a login always brings a refresh token.",
+            cure=f"Take it out of {subject.setting('scopes')}: a login always brings a refresh token.",
             topic="invalid_scope, invalid_request at the callback",
         )
     bare = [scope for scope in scopes if scope not in _PLAIN and "/" not in scope]
@@ -240,7 +261,10 @@ def _judge_scopes(subject: Subject) -> Check | None:
             code="scope_without_server",
             found=f"{', '.join(map(visible, bare))} is written without its resource server.",
             silence=silence,
-            cure=f"Write it as Cognito does, resource server first, such as 'orders/read', in {subject.place}.",
+            cure=(
+                "Write it as Cognito does, resource server first, such as 'orders/read', in "
+                f"{subject.setting('scopes')}."
+            ),
             topic="invalid_scope, invalid_request at the callback",
         )
     if subject.machine:
@@ -252,7 +276,7 @@ def _judge_scopes(subject: Subject) -> Check | None:
             code="scope_needs_openid",
             found=f"{', '.join(alone)} is asked for without openid.",
             silence=silence,
-            cure=f"Add openid to the scopes of {subject.place}: the three exist only beside it.",
+            cure=f"Add openid to {subject.setting('scopes')}: the three exist only beside it.",
             topic="invalid_scope, invalid_request at the callback",
         )
     return None
@@ -267,6 +291,6 @@ def _judge_machine_scopes(subject: Subject) -> Check | None:
         code="scope_of_a_person",
         found=f"{', '.join(of_people)} is about a person, and a machine's token has none.",
         silence="Cognito answers invalid_scope and does not say that client credentials know custom scopes only.",
-        cure=f"Ask for scopes of a resource server, such as 'orders/read', in {subject.place}.",
+        cure=f"Ask for scopes of a resource server, such as 'orders/read', in {subject.setting('scopes')}.",
         topic="OAuthError: invalid_scope",
     )
