@@ -951,10 +951,19 @@ ACTS: dict[str, Callable[[CognitoClient], Awaitable[object]]] = {
 }
 
 
+async def exchange_with_openid(client: CognitoClient) -> TokenSet:
+    """Exchange a code where an ID token is asked for: the keys are fetched first."""
+    request = client.authorization_request(redirect_uri=CALLBACK)
+    return await client.exchange_code(come_back(request), request)
+
+
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", [*ACTS, "sign in"])
 async def test_faults_of_every_endpoint(monkeypatch: pytest.MonkeyPatch, act: str, library: str) -> None:
-    """Reset, stall, drip, truncation, 5xx, HTML, bomb, redirect: our error, in time, and the next call works."""
+    """Reset, stall, drip, truncation, 5xx, HTML, bomb, redirect: our error, in time, and the next call works.
+
+    A key set that cannot be had means that no code is sent at all.
+    """
     patient = _exchange.Limits(body=4096, attempts=2)
     monkeypatch.setattr(_exchange, "_FIRST_WAIT", 0.01)
     bomb = Answer(body=gzip.compress(b" " * 1_000_000), headers=(("Content-Encoding", "gzip"),))
@@ -962,8 +971,11 @@ async def test_faults_of_every_endpoint(monkeypatch: pytest.MonkeyPatch, act: st
         (Answer(fault="reset"), TransportError),
         (Answer(fault="close"), TransportError),
         (Answer(fault="stall"), TransportError),
+        (Answer(fault="stall_body", body=b'{"sub": "x"}'), TransportError),
         (Answer(fault="drip"), TransportError),
+        (Answer(fault="drip_body", body=b'{"sub": "x"}' + b" " * 99), TransportError),
         (Answer(fault="truncate", body=b'{"sub": "x"}'), TransportError),
+        (Answer(body=b'{"sub": "' + b"x" * 5000 + b'"}'), ProtocolError),
         (Answer(status=500, body=b"", content_type=None), TransportError),
         (Answer(status=403, body=b"<html>", content_type="text/html"), TransportError),
         (Answer(status=429, body=b""), RateLimitedError),
@@ -986,9 +998,12 @@ async def test_faults_of_every_endpoint(monkeypatch: pytest.MonkeyPatch, act: st
                 monkeypatch.setattr(_exchange, "LIMITS", dict.fromkeys(Endpoint, limits))
                 started = time.monotonic()
                 with pytest.raises(CognitoOidcError) as raised:
-                    await ACTS[act](client)
+                    await {**ACTS, "sign in": exchange_with_openid}[act](client)
                 assert time.monotonic() - started < 1.5
-                if act != "discover" or fault.status == 200:
+                if act == "sign in":
+                    assert isinstance(raised.value, KeysUnavailableError), (fault, raised.value)
+                    assert {one.method for one in server.received} <= {"GET"}
+                elif act != "discover" or fault.status == 200:
                     assert isinstance(raised.value, error), (fault, raised.value)
                 assert all(one.target != "/elsewhere" for one in server.received)
 

@@ -10,6 +10,8 @@ import gzip
 import importlib
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -552,6 +554,19 @@ async def test_retry_after_beyond_the_deadline_is_not_waited_for(server: FaultSe
         started = time.monotonic()
         assert (await Transport(borrowed).send(machine_request(server.url))).headers["retry-after"] == "60"
     assert (server.count, time.monotonic() - started < 1) == (1, True)
+
+
+def test_a_repetition_is_no_news_on_the_terminal(server: FaultServer) -> None:
+    """The library stamina warns of each; in a program that sets up no logging Python would print it."""
+    program = (
+        "import asyncio, sys\n"
+        "from cognito_oidc import CognitoClient, UserPool\n"
+        "pool = UserPool('eu-west-1_AbC123', domain='acme', endpoint_url=sys.argv[1])\n"
+        "asyncio.run(CognitoClient(pool, client_id='abc').userinfo('a', expected_sub=None))\n"
+    )
+    server.answer(Answer(status=503), Answer(body=b'{"sub": "x"}'))
+    done = subprocess.run([sys.executable, "-c", program, server.url], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, server.count) == ("", "", 2)
 
 
 def test_repetitions_without_an_event_loop(server: FaultServer) -> None:

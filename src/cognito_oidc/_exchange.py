@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import random
 import socket
 import time
@@ -56,6 +57,9 @@ LIMITS: Final[Mapping[Endpoint, Limits]] = {
     Endpoint.USERINFO: Limits(),
     Endpoint.REVOCATION: Limits(),
 }
+
+# stamina warns of each repetition. Where a program has not set up logging, Python itself would print that.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _TRY_AGAIN: Final = frozenset({429, 502, 503, 504})
 _SERVER_ERROR: Final = 500
