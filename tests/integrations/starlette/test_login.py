@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Mount, Route
 
@@ -18,9 +20,6 @@ from cognito_oidc.integrations.starlette._pages import reason_of
 from cognito_oidc.integrations.starlette._session import SessionRecord
 from tests.integrations.starlette.browser import BASE, SESSION, Browser
 from tests.integrations.starlette.conftest import BYE, KEY, Site
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 pytestmark = pytest.mark.anyio
 
@@ -435,4 +434,18 @@ async def test_development_over_http_is_for_loopback(stored: Site, caplog: pytes
     browser = Browser(app, stored.cognito, person, base="http://localhost:8000")
     assert (await browser.open("/login")).json() == "ann@example.com"
     assert list(browser.jar) == ["cognito-session"]
+    await browser.close()
+
+
+async def test_it_works_in_fastapi(stored: Site, open_browser: OpenBrowser) -> None:
+    """What is built on Starlette takes the same routes and the same middleware."""
+    app = FastAPI(routes=[*stored.login.routes], middleware=[stored.login.middleware])
+
+    @app.get("/orders/{number}")
+    async def orders(request: Request, number: int) -> Any:  # noqa: ANN401 - a response or JSON
+        session = await stored.login.session(request)
+        return stored.login.start(request) if session is None else {"orders of": session.claims.email}
+
+    browser = Browser(app, stored.cognito, stored.cognito.person("ann", "correct horse"))
+    assert (await browser.open("/orders/7")).json() == {"orders of": "ann@example.com"}
     await browser.close()
