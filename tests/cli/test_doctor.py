@@ -8,8 +8,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from cognito_oidc import UserPool
+from cognito_oidc.cli.doctor_login import judge_callback, judge_client, judge_provider, judge_scopes
+from cognito_oidc.cli.doctor_profile import Subject
 from cognito_oidc.cli.findings import TROUBLESHOOTING
 from cognito_oidc.emulator import Behaviour
+from cognito_oidc.protocol.authorize_answer import parse_authorize_answer
+from cognito_oidc.protocol.wire import HttpResponse
 from tests.cli.served_shop import CALLBACK, SCOPES, ServedShop, serving_shop
 
 ROOT = Path(__file__).parents[2]
@@ -90,11 +95,11 @@ def test_a_machine_is_looked_at_too(shop: ServedShop) -> None:
         pytest.param(nothing, {"scopes": "openid orders/delete"}, ["invalid_scope"], id="scope"),
         pytest.param(break_flow, {}, ["unauthorized_client"], id="flow-off"),
         pytest.param(break_every_provider, {}, ["login_refused"], id="no-provider-at-all"),
-        pytest.param(nothing, {"client_id": "1example23456789"}, ["login_refused", "secret_refused"], id="client-id"),
+        pytest.param(nothing, {"client_id": "1example23456789"}, ["login_refused"], id="client-id"),
         pytest.param(break_secret, {}, ["secret_refused"], id="secret-replaced"),
         pytest.param(nothing, {"client_secret": None}, ["secret_missing"], id="secret-missing"),
         pytest.param(nothing, {"client_secret_from": "env:NOT_SET"}, ["secret_unreadable"], id="secret-unreadable"),
-        pytest.param(nothing, {"pool_id": "eu-west-1_Gone00000"}, ["discovery", "keys"], id="no-such-pool"),
+        pytest.param(nothing, {"pool_id": "eu-west-1_Gone00000"}, ["pool_not_found"], id="no-such-pool"),
         pytest.param(nothing, {"pool_id": "AbC123"}, ["profile"], id="no-pool-id"),
         pytest.param(nothing, {"domain": None}, ["no_domain"], id="domain-left-out"),
         pytest.param(nothing, {"scopes": "openid read"}, ["scope_without_server"], id="bare-scope"),
@@ -161,7 +166,7 @@ def test_another_issuer_is_found() -> None:
     with serving_shop(Behaviour(both_issuer_hosts=False)) as shop:
         break_issuer(shop)
         findings = shop.doctor()["findings"]
-    assert [finding["code"] for finding in findings] == ["issuer_type", "keys"]
+    assert [finding["code"] for finding in findings] == ["issuer_type"]
     assert f"{shop.base_url}/issuer-cognito-idp/{shop.app.pool_id}" in findings[0]["found"]
     assert 'issuer_type = "updated"' in findings[0]["cure"]
 
@@ -172,6 +177,69 @@ def test_two_issuers_that_are_both_served_are_not_told_apart(shop: ServedShop) -
     seen = shop.doctor()
     assert seen["findings"] == []
     assert [check["outcome"] for check in seen["checks"] if check["about"] == "issuer"] == ["unknown"]
+
+
+def test_a_domain_of_another_pool_is_found_by_what_discovery_names(shop: ServedShop) -> None:
+    """A login that is refused on another domain than discovery names: the cure names the pool's own."""
+    (finding,) = shop.doctor(domain=shop.corp.domain_prefix)["findings"]
+    assert finding["code"] == "login_refused"
+    assert f"Discovery names another domain, {shop.base_url}/{shop.app.domain_prefix}:" in finding["cure"]
+
+
+# --- what is not known is not found -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(Behaviour(invalid_client_status=401), id="invalid-client-401"),
+        pytest.param(Behaviour(authorize_scope_not_allowed="invalid_request"), id="scope-as-invalid-request"),
+        pytest.param(Behaviour(authorize_scope_not_allowed="error_page"), id="scope-on-the-error-page"),
+        pytest.param(Behaviour(both_issuer_hosts=False), id="one-issuer-host"),
+        pytest.param(Behaviour(only_provider_is_chosen=False), id="only-provider-not-chosen"),
+        pytest.param(Behaviour(verifier_without_challenge="ignore"), id="verifier-without-challenge"),
+        pytest.param(Behaviour(key_set_max_age=300), id="cache-control"),
+        pytest.param(Behaviour(state_reencoded=True), id="state-reencoded"),
+    ],
+)
+def test_no_doubt_about_cognito_becomes_a_finding(behaviour: Behaviour) -> None:
+    """Whatever Cognito turns out to do, a pool that is set up well has no finding."""
+    with serving_shop(behaviour) as shop:
+        assert shop.findings(provider="Corp") == []
+        shop.web.identity_providers = ("Corp",)
+        assert shop.findings(provider="Corp") == []
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+@pytest.mark.parametrize("endpoint", ["authorize", "token", "jwks", "discovery"])
+def test_an_answer_about_something_else_is_no_finding(shop: ServedShop, endpoint: str, status: int) -> None:
+    """A firewall, a quota and a fault say nothing about the settings: what they hide is said to be unknown."""
+    shop.aws.fail_next(endpoint, status=status, times=99)
+    seen = shop.doctor(provider="Corp")
+    assert seen["findings"] == []
+    assert [check["about"] for check in seen["checks"] if check["outcome"] == "unknown"] != ["issuer"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(HttpResponse(status=200, headers={}, body=b"<form>"), "unknown", id="a-page"),
+        pytest.param(HttpResponse(status=302, headers={"location": "/somewhere"}, body=b""), "unknown", id="elsewhere"),
+        pytest.param(HttpResponse(status=302, headers={"location": "/login"}, body=b""), "good", id="login"),
+    ],
+)
+def test_a_page_that_is_not_known_tells_nothing(answer: HttpResponse, outcome: str) -> None:
+    """A page instead of the documented redirect takes the login or refuses it: nobody can tell."""
+    subject = Subject(pool=UserPool("eu-west-1_AbC123xyz", domain="acme"), client_id="1", redirect_uris=(CALLBACK,))
+    read = parse_authorize_answer(answer, endpoint=subject.pool.authorization_endpoint)
+    checks = [
+        judge_client(subject, {CALLBACK: read}),
+        judge_callback(subject, CALLBACK, read, {}),
+        judge_scopes(subject, read, {}),
+    ]
+    assert {check.outcome for check in checks} == {outcome}
+    named = judge_provider(subject, "Corp", plain=read, named=read, spellings={})
+    assert named.outcome == "unknown"
 
 
 # --- an application that does not use the library ---------------------------------------------------------------------

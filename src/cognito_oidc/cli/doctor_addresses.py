@@ -31,6 +31,7 @@ _WORTH_SAYING: Final = 5
 _BUSY_OR_BLOCKED: Final = (403, 429)
 _SERVER_ERROR: Final = 500
 _HALF_SECOND: Final = 0.5  # Date is in whole seconds
+_AUTHORIZE: Final = "/oauth2/authorize"
 _ISSUER_MOVED: Final = "Issuer mismatch after somebody changed the issuer type"
 
 
@@ -89,6 +90,16 @@ def judge_discovery(subject: Subject, reply: Reply, other: Reply) -> list[Check]
     else:
         checks.append(good("issuer", f"Tokens carry {metadata.issuer}."))
     return [*checks, *_judge_named_domain(subject, metadata)]
+
+
+def other_domain(subject: Subject, reply: Reply) -> str | None:
+    """Return the domain that the discovery document names, where the profile has another one."""
+    metadata, _ = _metadata(subject, reply)
+    if metadata is None or metadata.authorization_endpoint is None or subject.pool.domain is None:
+        return None
+    if metadata.authorization_endpoint == subject.pool.authorization_endpoint:
+        return None
+    return metadata.authorization_endpoint.removesuffix(_AUTHORIZE)
 
 
 def judge_keys(reply: Reply) -> Check:
@@ -185,7 +196,7 @@ def _no_document(subject: Subject, reply: Reply, problem: CognitoOidcError | Non
         return unknown(about, str(problem))
     return wrong(
         about,
-        code="discovery",
+        code="pool_not_found",
         found=f"{reply.host} has no document of user pool {subject.pool.pool_id}: {problem}",
         silence="The issuer host answers for every pool of the Region, and does not say that this one is not there.",
         cure=f"Compare {subject.setting('pool_id')}, character by character, with the console: case counts.",
@@ -232,8 +243,10 @@ def _judge_named_domain(subject: Subject, metadata: ProviderMetadata) -> list[Ch
         ]
     if metadata.authorization_endpoint == subject.pool.authorization_endpoint:
         return []
-    named, ours = (urlsplit(url).netloc for url in (metadata.authorization_endpoint, subject.pool.token_endpoint))
-    said = f"Discovery names {named}, the profile {ours}. With a prefix and a custom domain both work: sessions differ."
+    named, ours = (
+        url.removesuffix(_AUTHORIZE) for url in (metadata.authorization_endpoint, subject.pool.authorization_endpoint)
+    )
+    said = f"Discovery names {named}, and the profile {ours}. A pool can have a prefix and a custom domain at once."
     return [unknown(about, said)]
 
 

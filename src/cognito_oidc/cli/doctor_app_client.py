@@ -102,7 +102,10 @@ def _judge_secret(subject: Subject, client: Mapping[str, object]) -> Check:
             code="secret_missing",
             found=f"{subject.app_client} has a secret, and {subject.place} has none.",
             silence=silence,
-            cure="Write client_secret_from into the profile, or make another app client, without a secret.",
+            cure=(
+                f"Say where it is: {subject.setting('client_secret_from')}. Or make another app client, without a "
+                "secret."
+            ),
             topic=topic,
         )
     if real is None and ours is not None:

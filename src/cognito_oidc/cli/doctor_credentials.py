@@ -74,8 +74,9 @@ def _refused(subject: Subject) -> Check:
             found=f"{subject.app_client} needs a secret, and {subject.place} has none: invalid_client.",
             silence=silence,
             cure=(
-                f"Write {subject.setting('client_secret_from')}: where the secret is, never the secret itself. For a "
-                "program that can keep none (a browser, a telephone) make another app client, without a secret."
+                f"Say where its secret is: {subject.setting('client_secret_from')}. For a program that can keep none "
+                "(a "
+                "browser, a telephone) make another app client, without a secret."
             ),
             topic=topic,
         )

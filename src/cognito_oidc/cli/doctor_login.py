@@ -53,12 +53,13 @@ def provider_spellings(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in spellings if one and one != name))
 
 
-def judge_client(subject: Subject, answers: Answers) -> Check:
+def judge_client(subject: Subject, answers: Answers, *, other_domain: str | None = None) -> Check:
     """Judge whether the app client exists and may begin a login.
 
     Args:
         subject: What is looked at.
         answers: Callback URL to what came of a login with it; None where no answer came.
+        other_domain: The domain that discovery names, where it is not the profile's.
     """
     about = "app client"
     came = [answer for answer in answers.values() if answer is not None]
@@ -81,16 +82,24 @@ def judge_client(subject: Subject, answers: Answers) -> Check:
             ),
             topic="unauthorized_client at the callback",
         )
+    return _login_refused(subject, refused, other_domain)
+
+
+def _login_refused(subject: Subject, refused: AuthorizeAnswer, other_domain: str | None) -> Check:
+    """Return the finding about a login that is refused in words nobody has documented."""
     said = f"says '{refused.error}'" if refused.error else f"answers {refused.status} and nothing else"
+    domain = ""
+    if other_domain is not None:
+        domain = f"Discovery names another domain, {other_domain}: try it in {subject.setting('domain')} first. "
     return wrong(
-        about,
+        "app client",
         code="login_refused",
         found=f"The login of {subject.app_client} is refused: Cognito {said}.",
         silence=_NO_WORD,
         cure=(
-            f"Compare {subject.setting('client_id')} with the console: it must be of this very pool. If it is, look "
-            "whether "
-            "the app client has any identity provider (Cognito user pool directory, or others) switched on."
+            f"{domain}Compare {subject.setting('client_id')} with the console: it must be of this very pool. If it is, "
+            "look whether the app client has any identity provider (Cognito user pool directory, or others) "
+            "switched on."
         ),
         topic="Login option is not available. Please try another one",
     )

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cognito_oidc.cli.doctor_addresses import judge_clock, judge_discovery, judge_domain, judge_keys
+from cognito_oidc.cli.doctor_addresses import (
+    judge_clock,
+    judge_discovery,
+    judge_domain,
+    judge_keys,
+    other_domain,
+)
 from cognito_oidc.cli.doctor_credentials import credentials_request, judge_credentials
 from cognito_oidc.cli.doctor_login import (
     is_taken,
@@ -22,6 +28,7 @@ from cognito_oidc.cli.doctor_login import (
 from cognito_oidc.cli.doctor_login_url import judge_login_url
 from cognito_oidc.cli.doctor_probes import Prober, probing, taken_ports
 from cognito_oidc.cli.doctor_profile import judge_ports, judge_profile
+from cognito_oidc.cli.findings import unknown
 from cognito_oidc.cli.spelling import variants
 from cognito_oidc.errors import ConfigurationError
 
@@ -49,9 +56,10 @@ async def visit(subject: Subject, *, login_url: str | None, say: Say) -> tuple[l
     profile = judge_profile(subject)
     checks = [*profile, *judge_ports(taken_ports(subject.loopback_ports))]
     async with probing(subject) as prober:
-        checks += await _addresses(subject, prober, say)
+        addresses, named = await _addresses(subject, prober, say)
+        checks += addresses
         if subject.pool.domain is not None:
-            checks += _unless_said(profile, await _domain(subject, prober, login_url, say))
+            checks += _unless_said(profile, await _domain(subject, prober, named, login_url, say))
         checks.append(judge_clock(prober.replies))
     return checks, bool(prober.replies)
 
@@ -62,17 +70,22 @@ def _unless_said(profile: Iterable[Check], seen: Iterable[Check]) -> list[Check]
     return [check for check in seen if not (said and check.about == "scopes" and check.finding is not None)]
 
 
-async def _addresses(subject: Subject, prober: Prober, say: Say) -> list[Check]:
+async def _addresses(subject: Subject, prober: Prober, say: Say) -> tuple[list[Check], str | None]:
+    """Look at discovery and keys; the other domain that discovery names comes along."""
     pool = subject.pool
     (other,) = (issuer for issuer in pool.accepted_issuers if issuer != pool.issuer)
     say(f"Reading {pool.discovery_url} ...")
     own = await prober.get(pool.discovery_url)
     elsewhere = await prober.get(f"{other}/.well-known/openid-configuration")
-    keys = await prober.get(pool.jwks_uri)
-    return [*judge_discovery(subject, own, elsewhere), judge_keys(keys)]
+    checks = judge_discovery(subject, own, elsewhere)
+    if checks[0].outcome == "good":  # without a document there are no keys either, and one finding is enough
+        checks.append(judge_keys(await prober.get(pool.jwks_uri)))
+    return checks, other_domain(subject, own)
 
 
-async def _domain(subject: Subject, prober: Prober, login_url: str | None, say: Say) -> list[Check]:
+async def _domain(
+    subject: Subject, prober: Prober, named: str | None, login_url: str | None, say: Say
+) -> list[Check]:
     """Look at the domain, and at what its login and its token endpoint take."""
     say(f"Asking {subject.pool.authorization_endpoint} ...")
     network_works = bool(prober.replies)
@@ -82,7 +95,7 @@ async def _domain(subject: Subject, prober: Prober, login_url: str | None, say: 
         return checks
     plain: AuthorizeAnswer | None = None
     if subject.callbacks:
-        logins, plain = await _logins(subject, prober, say)
+        logins, plain = await _logins(subject, prober, named, say)
         checks += logins
     if login_url is not None:
         checks += judge_login_url(subject, login_url, plain=plain)
@@ -93,13 +106,23 @@ async def _domain(subject: Subject, prober: Prober, login_url: str | None, say: 
     if request is None:
         return checks  # what was found before says why
     say("Asking the token endpoint ...")
-    return [*checks, judge_credentials(subject, await prober.send(request))]
+    credentials = judge_credentials(subject, await prober.send(request))
+    if credentials.finding is not None and any(_is_refused(check) for check in checks):
+        said = "The token endpoint refuses the app client as its login does: most likely the pool has no such client."
+        credentials = unknown(credentials.about, said)
+    return [*checks, credentials]
 
 
-async def _logins(subject: Subject, prober: Prober, say: Say) -> tuple[list[Check], AuthorizeAnswer | None]:
+def _is_refused(check: Check) -> bool:
+    return check.finding is not None and check.finding.code == "login_refused"
+
+
+async def _logins(
+    subject: Subject, prober: Prober, named: str | None, say: Say
+) -> tuple[list[Check], AuthorizeAnswer | None]:
     """Look at callback URLs, scopes and provider; a fault in one must not hide another."""
     answers = {uri: await prober.login(uri) for uri in subject.callbacks}
-    checks = [judge_client(subject, answers)]
+    checks = [judge_client(subject, answers, other_domain=named)]
     base = next((uri for uri, answer in answers.items() if knows_callback(uri, answer)), None)
     for uri, answer in answers.items():
         spellings: dict[str, AuthorizeAnswer | None] = {}
