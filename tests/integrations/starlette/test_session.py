@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from cognito_oidc import AuthorizationRequest, MemoryTokenStore, StoredToken
 from cognito_oidc.errors import ConfigurationError, StoreError
 from cognito_oidc.integrations.starlette._session import open_record, tag_of
-from tests.integrations.starlette.browser import BASE, SESSION, Browser, log_in, who
+from tests.integrations.starlette.browser import BASE, SESSION, Browser, log_in, log_out, who
 from tests.integrations.starlette.conftest import KEY, Site
 
 if TYPE_CHECKING:
@@ -286,3 +286,29 @@ async def test_a_login_request_of_somebody_elses_seal_is_refused(browser: Browse
     answer = await browser.step(f"/callback?code=x&state={sent.state}")
     assert answer.status_code == 400
     assert site.cognito.count("token") == 0
+
+
+async def test_a_person_with_many_groups_has_a_session_in_pieces(build: Build, open_browser: OpenBrowser) -> None:
+    """What does not fit into one cookie of 4 KB is in several, and a logout takes all of them back."""
+    site = build()
+    site.pool.users["ann"].groups = tuple(f"department-{number:03}-of-the-company" for number in range(100))
+    browser = open_browser(site)
+    await log_in(browser)
+    pieces = [name for name in browser.jar if name.startswith(SESSION)]
+    assert len(pieces) > 2
+    assert (await who(browser) or {})["email"] == "ann@example.com"
+    assert (await log_out(browser)).status_code == 303
+    assert browser.jar == {}
+
+
+async def test_a_session_that_no_browser_would_keep_is_refused(
+    build: Build, open_browser: OpenBrowser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is half signed in: the log says what to do, and with a store that person gets in."""
+    site = build()
+    site.pool.users["ann"].groups = tuple(f"department-{number:03}-of-the-company" for number in range(400))
+    browser = open_browser(site)
+    assert (await browser.open("/login?return_to=/whoami")).status_code == 502
+    assert browser.jar == {}
+    assert "Pass store=" in caplog.text
+    assert (await log_in(open_browser(build(store=MemoryTokenStore()))))["email"] == "ann@example.com"
