@@ -6,49 +6,26 @@ is reached through the opened folder, so that nobody can put another one in its 
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import logging
 import os
 import secrets
-import stat
-import sys
-import time
 from contextlib import asynccontextmanager
-from hashlib import sha256
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-import anyio
 import anyio.to_thread
 
 from cognito_oidc.errors import StoreError
+from cognito_oidc.integrations.stores._folder import Folder, file_name, in_folder, waited_lock
 from cognito_oidc.integrations.stores._record_text import RecordText
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator
 
     from cognito_oidc import StoredToken
     from cognito_oidc.integrations.stores._record_text import EncryptionKeys
 
 __all__ = ["FileTokenStore"]
 
-T = TypeVar("T")
-
-_POSIX: Final = sys.platform != "win32"
-_NO_FOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)
-_MAX_BYTES: Final = 4 * 1024 * 1024
-_LEAST_RESERVED: Final = 16 * 1024
-_SHORTEST_PAUSE: Final = 0.005
-_LONGEST_PAUSE: Final = 0.05
-_GUARD_PATIENCE: Final = 5.0
-_REPLACE_ATTEMPTS: Final = 20
-_LOCK_ATTEMPTS: Final = 5
 _LOG: Final = logging.getLogger("cognito_oidc")
 
 
@@ -105,33 +82,22 @@ class FileTokenStore:
         Raises:
             StoreError: Another one was, for longer than `timeout` seconds; or there is no room.
         """
-        until = time.monotonic() + timeout
-        pause = _SHORTEST_PAUSE
-        # Without a thread, so that nobody can be cancelled between getting it and knowing.
-        while (held := self._in_folder(lambda folder: folder.try_lock(_name(key, "lock")))) is None:
-            if time.monotonic() >= until:
-                msg = f"The lock of a session could not be had within {timeout:g} s: another process or task holds it."
-                raise StoreError(msg, code="store_locked")
-            await anyio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
-        try:
+        async with waited_lock(self._path, file_name(key, "lock"), patience=timeout):
             await anyio.to_thread.run_sync(self._reserve, key)
             yield
-        finally:
-            held.release()
 
     def _reserve(self, key: str) -> None:
-        def work(folder: _Folder) -> None:
-            with folder.guard(_name(key, "guard")):
-                folder.reserve(_name(key, "new"), beside=_name(key, "json"))
+        def work(folder: Folder) -> None:
+            with folder.guard(file_name(key, "guard")):
+                folder.reserve(file_name(key, "new"), beside=file_name(key, "json"))
 
-        self._in_folder(work)
+        in_folder(self._path, work)
 
     def _read(self, key: str) -> StoredToken | None:
-        return self._in_folder(lambda folder: self._read_in(folder, key))
+        return in_folder(self._path, lambda folder: self._read_in(folder, key))
 
-    def _read_in(self, folder: _Folder, key: str) -> StoredToken | None:
-        name = _name(key, "json")
+    def _read_in(self, folder: Folder, key: str) -> StoredToken | None:
+        name = file_name(key, "json")
         data = folder.read(name)
         try:
             return None if data is None else self._text.read(data, key=key)
@@ -139,7 +105,7 @@ class FileTokenStore:
             if error.code != "store_damaged":
                 raise
             problem = error
-        with folder.guard(_name(key, "guard")):
+        with folder.guard(file_name(key, "guard")):
             if folder.read(name) != data:  # meanwhile somebody has written a good one
                 return None if (data := folder.read(name)) is None else self._text.read(data, key=key)
             aside = f"{name}.{secrets.token_hex(4)}.damaged"
@@ -150,239 +116,18 @@ class FileTokenStore:
     def _swap(self, key: str, new: StoredToken | None, expected: StoredToken | None) -> bool:
         text = None if new is None else self._text.write(new, key=key).encode("ascii")
 
-        def work(folder: _Folder) -> bool:
-            name = _name(key, "json")
-            with folder.guard(_name(key, "guard")):
+        def work(folder: Folder) -> bool:
+            name = file_name(key, "json")
+            with folder.guard(file_name(key, "guard")):
                 data = folder.read(name)
                 current = None if data is None else self._text.read(data, key=key)
                 if (current and current.revision) != (expected and expected.revision):
                     return False
                 if text is not None:
-                    folder.write(name, text, through=_name(key, "new"))
+                    folder.write(name, text, through=file_name(key, "new"))
                 elif current is not None:
-                    folder.remove(_name(key, "new"))
+                    folder.remove(file_name(key, "new"))
                     folder.remove(name)
                 return True
 
-        return self._in_folder(work)
-
-    def _in_folder(self, work: Callable[[_Folder], T]) -> T:
-        """Do something in the folder. What the operating system says becomes a `StoreError`."""
-        try:
-            with _Folder.opened(self._path) as folder:
-                return work(folder)
-        except OSError as error:
-            problem = error.strerror or type(error).__name__
-        msg = f"The folder of stored sessions {self._path!r} cannot be used: {problem}."
-        raise StoreError(msg)
-
-
-class _Folder:
-    """A folder that is open. Names are those of files in it."""
-
-    def __init__(self, path: str, descriptor: int | None) -> None:
-        self._path = path
-        self._at = descriptor
-
-    @classmethod
-    @contextlib.contextmanager
-    def opened(cls, path: str) -> Iterator[_Folder]:
-        """Open a folder for the block, after making it if it is not there.
-
-        Raises:
-            StoreError: It is a link, another user's, or open to others.
-        """
-        if not os.path.isdir(path):  # noqa: PTH112 - judged below; this only saves a system call
-            os.makedirs(path, mode=0o700, exist_ok=True)  # noqa: PTH103
-        if not _POSIX:
-            yield cls(path, None)
-            return
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _NO_FOLLOW)
-        except OSError as error:
-            if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
-                raise
-            msg = f"The folder of stored sessions {path!r} is a link or a file: name the folder itself."
-            raise StoreError(msg, code="store_folder", retryable=False) from None
-        try:
-            found = os.fstat(descriptor)
-            if found.st_uid != os.geteuid():
-                msg = f"The folder of stored sessions {path!r} belongs to another user: take one of your own."
-                raise StoreError(msg, code="store_folder", retryable=False)
-            if found.st_mode & 0o077:
-                msg = f"The folder of stored sessions {path!r} is open to other users: chmod 700 it, or name another."
-                raise StoreError(msg, code="store_folder", retryable=False)
-            yield cls(path, descriptor)
-        finally:
-            os.close(descriptor)
-
-    def read(self, name: str) -> bytes | None:
-        """Return what is in a file; None where there is none."""
-        try:
-            descriptor = self._open(name, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(_MAX_BYTES)
-
-    def write(self, name: str, data: bytes, *, through: str) -> None:
-        """Put a file into the place of another in one step, after it has reached the disk.
-
-        Args:
-            name: The file.
-            data: What is in it.
-            through: Its name until then. One that was reserved is written over, since its room is there already.
-        """
-        try:
-            with os.fdopen(self._open(through, os.O_WRONLY | os.O_CREAT), "wb") as file:
-                file.write(data)
-                file.truncate()
-                file.flush()
-                os.fsync(file.fileno())
-            self.move(through, name)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self.remove(through)
-            raise
-
-    def reserve(self, name: str, *, beside: str) -> None:
-        """See to a file that has room for what may come in the place of another."""
-        room = max(_LEAST_RESERVED, 2 * len(self.read(beside) or b""))
-        with os.fdopen(self._open(name, os.O_WRONLY | os.O_CREAT), "wb") as file:
-            if os.fstat(file.fileno()).st_size < room:
-                file.write(bytes(room))
-                file.flush()
-                os.fsync(file.fileno())
-
-    def move(self, name: str, to: str) -> None:
-        """Rename a file over another, and bring that to the disk."""
-        if self._at is None:
-            _replace_patiently(self._full(name), self._full(to))
-        else:
-            os.replace(name, to, src_dir_fd=self._at, dst_dir_fd=self._at)
-            os.fsync(self._at)
-
-    def remove(self, name: str) -> None:
-        """Delete a file where there is one, and bring that to the disk."""
-        with contextlib.suppress(FileNotFoundError):
-            if self._at is None:
-                os.unlink(self._full(name))  # noqa: PTH108 - as with the others, by name in the folder
-            else:
-                os.unlink(name, dir_fd=self._at)
-                os.fsync(self._at)
-
-    @contextlib.contextmanager
-    def guard(self, name: str) -> Iterator[None]:
-        """Be the only one in the block, which is short. Blocks the thread."""
-        until = time.monotonic() + _GUARD_PATIENCE
-        while (held := self.try_lock(name)) is None:
-            if time.monotonic() >= until:
-                msg = "A stored session is being written by another process, for too long: is that one stopped?"
-                raise StoreError(msg)
-            time.sleep(_SHORTEST_PAUSE)
-        try:
-            yield
-        finally:
-            held.release()
-
-    def try_lock(self, name: str) -> _Lock | None:
-        """Return a lock of the operating system, or None where another has it."""
-        for _ in range(_LOCK_ATTEMPTS):
-            descriptor = self._open(name, os.O_RDWR | os.O_CREAT)
-            try:
-                _lock(descriptor)
-                if self._is_at(name, descriptor):
-                    return _Lock(name, descriptor, None if self._at is None else os.dup(self._at))
-                # Whoever had it has deleted its file meanwhile: this one is of no use to anybody.
-            except BlockingIOError:
-                os.close(descriptor)
-                return None
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)
-        return None
-
-    def _is_at(self, name: str, descriptor: int) -> bool:
-        if self._at is None:
-            return True
-        try:
-            there = os.stat(name, dir_fd=self._at, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return os.path.samestat(there, os.fstat(descriptor))
-
-    def _open(self, name: str, flags: int) -> int:
-        """Open a file, never through a link, and never anything but a file."""
-        flags |= _NO_FOLLOW | _BINARY
-        if self._at is None:
-            return os.open(self._full(name), flags, 0o600)
-        descriptor = os.open(name, flags | os.O_NONBLOCK, 0o600, dir_fd=self._at)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(errno.EINVAL, "what should be a file is none")
-        return descriptor
-
-    def _full(self, name: str) -> str:
-        return os.path.join(self._path, name)  # noqa: PTH118
-
-
-class _Lock:
-    """A lock that is held, by an open file."""
-
-    def __init__(self, name: str, descriptor: int, folder: int | None) -> None:
-        self._name = name
-        self._descriptor = descriptor
-        self._folder = folder
-        self._process = os.getpid()
-
-    def release(self) -> None:
-        """Delete its file, and give it back: also in children that were forked meanwhile and have it open as well."""
-        try:
-            if self._process == os.getpid():  # else it is the parent's
-                if self._folder is not None:
-                    with contextlib.suppress(OSError):
-                        os.unlink(self._name, dir_fd=self._folder)
-                _unlock(self._descriptor)
-        finally:
-            if self._folder is not None:
-                os.close(self._folder)
-            os.close(self._descriptor)
-
-
-if sys.platform == "win32":
-
-    def _lock(descriptor: int) -> None:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:  # it does not tell more than that it was refused
-            raise BlockingIOError from error
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _replace_patiently(source: str, target: str) -> None:
-    """Rename a file over one that somebody may be reading, which Windows does not allow."""
-    for _ in range(_REPLACE_ATTEMPTS):
-        try:
-            os.replace(source, target)  # noqa: PTH105 - no path object is needed for it
-        except PermissionError:
-            time.sleep(_LONGEST_PAUSE)
-        else:
-            return
-    os.replace(source, target)  # noqa: PTH105
-
-
-def _name(key: str, kind: str) -> str:
-    """Return a file's name that any key can have: its hash."""
-    return f"{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.{kind}"
+        return in_folder(self._path, work)
