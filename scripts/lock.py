@@ -42,8 +42,8 @@ def direct_pins(path: Path) -> list[str]:
         for requirements in (project["dependencies"], *project["optional-dependencies"].values())
         for requirement in requirements
     }
-    pins = re.findall(r"^([\w-]+)(==[\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return [f"{name}{version}" for name, version in pins if name in wanted]
+    pins = re.findall(r"^([\w-]+)(==[\w.]+(?: ; [^\\\n]+)?)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return [f"{name}{pin}" for name, pin in pins if name in wanted]  # with its marker: a later Python may need another
 
 
 compile_pins("dev.txt", "--all-extras", "--group", "dev")
