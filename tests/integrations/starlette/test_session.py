@@ -291,7 +291,7 @@ async def test_a_login_request_of_somebody_elses_seal_is_refused(browser: Browse
 async def test_a_person_with_many_groups_has_a_session_in_pieces(build: Build, open_browser: OpenBrowser) -> None:
     """What does not fit into one cookie of 4 KB is in several, and a logout takes all of them back."""
     site = build()
-    site.pool.users["ann"].groups = tuple(f"department-{number:03}-of-the-company" for number in range(100))
+    site.pool.users["ann"].groups = [f"department-{number:03}-of-the-company" for number in range(100)]
     browser = open_browser(site)
     await log_in(browser)
     pieces = [name for name in browser.jar if name.startswith(SESSION)]
@@ -306,7 +306,7 @@ async def test_a_session_that_no_browser_would_keep_is_refused(
 ) -> None:
     """Nobody is half signed in: the log says what to do, and with a store that person gets in."""
     site = build()
-    site.pool.users["ann"].groups = tuple(f"department-{number:03}-of-the-company" for number in range(400))
+    site.pool.users["ann"].groups = [f"department-{number:03}-of-the-company" for number in range(400)]
     browser = open_browser(site)
     assert (await browser.open("/login?return_to=/whoami")).status_code == 502
     assert browser.jar == {}
