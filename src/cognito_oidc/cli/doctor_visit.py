@@ -83,9 +83,7 @@ async def _addresses(subject: Subject, prober: Prober, say: Say) -> tuple[list[C
     return checks, other_domain(subject, own)
 
 
-async def _domain(
-    subject: Subject, prober: Prober, named: str | None, login_url: str | None, say: Say
-) -> list[Check]:
+async def _domain(subject: Subject, prober: Prober, named: str | None, login_url: str | None, say: Say) -> list[Check]:
     """Look at the domain, and at what its login and its token endpoint take."""
     say(f"Asking {subject.pool.authorization_endpoint} ...")
     network_works = bool(prober.replies)

@@ -13,9 +13,10 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Mount, Route
 
-from cognito_oidc import CognitoClient, MemoryTokenStore
+from cognito_oidc import CognitoClient, Federation, MemoryTokenStore, UserPool
 from cognito_oidc.errors import CallbackError, ConfigurationError
 from cognito_oidc.integrations.starlette import CognitoLogin, LoginProblem
+from cognito_oidc.integrations.starlette._login import _origin_of
 from cognito_oidc.integrations.starlette._pages import reason_of
 from cognito_oidc.integrations.starlette._session import SessionRecord
 from tests.integrations.starlette.browser import BASE, SESSION, Browser
@@ -23,6 +24,12 @@ from tests.integrations.starlette.conftest import BYE, KEY, Site
 
 pytestmark = pytest.mark.anyio
 
+ELSEWHERE = Federation(
+    upstream=UserPool("eu-west-1_Corp00001", domain="corp"),
+    downstream=UserPool("eu-west-1_Other0001", domain="other"),
+    provider_name="Corp",
+    upstream_client_id="1example23456789",
+)
 OpenBrowser = Callable[..., Browser]
 Build = Callable[..., Site]
 
@@ -378,6 +385,9 @@ async def test_a_forgotten_middleware_is_said(site: Site) -> None:
         pytest.param({"home": "//evil.example"}, "home: expected a path", id="home elsewhere"),
         pytest.param({"cookie_name": "a;b"}, "cookie_name", id="no name of a cookie"),
         pytest.param({"session_lifetime": 0}, "session_lifetime", id="no life"),
+        pytest.param({"session_lifetime": float("inf")}, "session_lifetime", id="an endless life"),
+        pytest.param({"session_lifetime": float("nan")}, "session_lifetime", id="no number"),
+        pytest.param({"federation": ELSEWHERE}, "federation= lets people in to", id="another pool's federation"),
         pytest.param({"allow_insecure_loopback": True}, "leave it out", id="insecure cookies over https"),
     ],
 )
@@ -435,6 +445,21 @@ async def test_development_over_http_is_for_loopback(stored: Site, caplog: pytes
     assert (await browser.open("/login")).json() == "ann@example.com"
     assert list(browser.jar) == ["cognito-session"]
     await browser.close()
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "origin"),
+    [
+        pytest.param("https://App.Example.com/cb", "https://app.example.com", id="letters in any case"),
+        pytest.param("https://app.example.com:443/cb", "https://app.example.com", id="the usual port"),
+        pytest.param("https://app.example.com:8443/cb", "https://app.example.com:8443", id="another port"),
+        pytest.param("http://[::1]:8000/cb", "http://[::1]:8000", id="an IPv6 address"),
+        pytest.param("http://localhost:80/cb", "http://localhost", id="the usual port of http"),
+    ],
+)
+async def test_the_own_origin_is_written_as_browsers_write_it(redirect_uri: str, origin: str) -> None:
+    """Else no WebSocket of the application's own pages would have a session."""
+    assert _origin_of(urlsplit(redirect_uri)) == origin
 
 
 async def test_it_works_in_fastapi(stored: Site, open_browser: OpenBrowser) -> None:

@@ -33,6 +33,7 @@ from cognito_oidc.protocol.sealing import check_keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from urllib.parse import SplitResult
 
     from starlette.requests import HTTPConnection, Request
 
@@ -48,6 +49,7 @@ SESSION_LIFETIME: Final = 12 * 3600.0
 _MAX_LOGINS: Final = 5  # under way in one browser; each is a cookie of about 1 KB
 # Longer than a request may be old, so that who comes late is told so, instead of that the cookie is missing.
 _LOGIN_COOKIE_SECONDS: Final = 3600
+_LONGEST_LIFETIME: Final = 400 * 24 * 3600  # RFC 6265bis section 5.5: no browser keeps a cookie for longer
 _MAX_FORM: Final = 8 * 1024
 _RETURN_TO: Final = "return_to"
 _UNKEPT: Final = {"Cache-Control": "no-store"}
@@ -57,6 +59,9 @@ _log: Final = logging.getLogger("cognito_oidc")
 
 class CognitoLogin:
     """Logs people in to a server-rendered application, and says who is signed in.
+
+    Attributes:
+        client: The app client.
 
     Examples:
         >>> login = CognitoLogin(client, keys=[key], logout_uri="https://app.example.com/bye")  # doctest: +SKIP
@@ -112,8 +117,8 @@ class CognitoLogin:
         _check_openid(sample)
         place = urlsplit(sample.redirect_uri)
         _check_scheme(place.scheme, insecure=allow_insecure_loopback)
-        if not session_lifetime > 0:
-            msg = f"session_lifetime: expected seconds, more than 0, got {session_lifetime!r:.40}."
+        if not 0 < session_lifetime <= _LONGEST_LIFETIME:
+            msg = f"session_lifetime: expected seconds, more than 0, at most 400 days, got {session_lifetime!r:.40}."
             raise ConfigurationError(msg)
         if local_address(home) is None:
             msg = f"home: expected a path of this application, such as '/', got {shown(home)}."
@@ -121,9 +126,12 @@ class CognitoLogin:
         if not cookie_name.replace("-", "").replace("_", "").isalnum() or not cookie_name.isascii():
             msg = f"cookie_name: expected letters, digits, '-' and '_', got {shown(cookie_name)}."
             raise ConfigurationError(msg)
+        if federation is not None and federation.downstream.pool_id != client.pool.pool_id:
+            msg = f"federation= lets people in to {federation.downstream!r}, the client is of {client.pool!r}."
+            raise ConfigurationError(msg)
         self.client: CognitoClient = client
         self._keys = check_keys(keys)
-        self._origin = f"{place.scheme}://{place.netloc}"
+        self._origin = _origin_of(place)
         self._logout_uri = logout_uri
         self._out = client.logout_url(logout_uri)
         self._federation = federation
@@ -381,6 +389,13 @@ def _check_scheme(scheme: str, *, insecure: bool) -> None:
     else:
         msg = f"redirect_uri: a browser comes back to https, got the scheme {shown(scheme)}."
     raise ConfigurationError(msg)
+
+
+def _origin_of(place: SplitResult) -> str:
+    """Return the origin of an address as a browser writes it. Source: RFC 6454 section 6.2."""
+    host = f"[{place.hostname}]" if ":" in (place.hostname or "") else place.hostname
+    usual = {"https": 443, "http": 80}[place.scheme]
+    return f"{place.scheme}://{host}" if place.port in {None, usual} else f"{place.scheme}://{host}:{place.port}"
 
 
 def _page_asked_for(request: Request) -> str | None:
