@@ -17,6 +17,7 @@ from cognito_oidc.errors import (
     ConfigurationError,
     LoginRequiredError,
     RateLimitedError,
+    StoreError,
     TransportError,
 )
 
@@ -272,6 +273,46 @@ async def test_session_outlives_what_passes(stage: Stage, fault: dict[str, Any],
             else:
                 break
     assert requests(stage) == 2
+
+
+@pytest.mark.anyio
+async def test_outage_is_not_made_worse_by_callers(stage: Stage) -> None:
+    """Without a good token a failure is told again for a moment, and for as long as Retry-After says."""
+    client = stage.web.client()
+    source = client.token_source(await stage.sign_in(client))
+    stage.aws.clock.advance(3600)
+    stage.aws.fail_next("token", status=429, retry_after=60, times=100)
+    for _ in range(50):
+        with pytest.raises(RateLimitedError) as raised:
+            await source.token()
+        assert raised.value.retry_after is not None
+        assert 50 < raised.value.retry_after <= 60
+    assert requests(stage) == 1
+
+
+@pytest.mark.anyio
+async def test_unsaved_tokens_do_not_end_with_their_source(stage: Stage) -> None:
+    """A web application makes a source for each request: what its store could not take is there for the next one."""
+
+    class Full(MemoryTokenStore):
+        full = False
+
+        async def swap(self, key: str, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
+            if self.full:
+                raise StoreError("No space left on device")
+            return await super().swap(key, new, expected=expected)
+
+    client, store = stage.web.client(), Full()
+    await client.token_source(await stage.sign_in(client), store=store, key="ann").token()
+    stage.aws.clock.advance(3600)
+    store.full = True
+    renewed = await client.token_source(store=store, key="ann").token()
+    gc.collect()
+    store.full = False
+    assert await client.token_source(store=store, key="ann").token() == renewed
+    assert requests(stage) == 1
+    gc.collect()
+    assert (await client.token_source(store=store, key="ann").token()).value == renewed.value
 
 
 @pytest.mark.anyio

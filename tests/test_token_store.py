@@ -125,6 +125,7 @@ async def test_wrong_store_is_found(wrong: type[MemoryTokenStore], test: str) ->
         await getattr(TokenStoreConformance(), test)(lambda: store)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_lock_of_a_forked_parent_is_free_in_the_child() -> None:
     """Whoever held a lock at the fork is not in the child, which would wait for ever."""
     store = MemoryTokenStore()

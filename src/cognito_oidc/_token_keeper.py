@@ -214,23 +214,21 @@ class TokenKeeper:
     async def forget(self, *, patience: float) -> tuple[str, ...]:
         """Forget the tokens here and in the store, and return the refresh tokens among them.
 
+        A renewal under way, of whatever worker, is waited for: what it saves would bring the session back.
+
         Raises:
-            StoreError: The store still has them.
+            StoreError: Nothing is forgotten.
         """
         known = [self.held.record] if self.held is not None else []
-        self.held = None
 
         async def delete() -> None:
             known.extend(await self._swap_in_place_of_anything(None))
+            self.held = None
 
-        if self._store is not None:
-            try:
-                await self._under_lock(delete, patience=patience)
-            except StoreError as error:
-                if error.code != "store_locked":
-                    raise
-                await delete()  # whoever is in there finds out by the swap
-        self.held = None
+        if self._store is None:
+            self.held = None
+        else:
+            await self._under_lock(delete, patience=patience)
         return tuple(dict.fromkeys(one.tokens.refresh_token for one in known if one.tokens.refresh_token is not None))
 
     # --- one renewal --------------------------------------------------------------------------------------------------
@@ -317,9 +315,12 @@ class TokenKeeper:
                 if await self._swap(mine, expected=expected):
                     self._hold(mine, in_store=True)
                     return
-                expected = await self._read()
+                before, expected = expected, await self._read()
                 if expected is not None and not mine.is_newer_than(expected):
                     self._hold(expected, in_store=True)
+                    return
+                if expected is None and before is None:  # it knows of a sign-out since we had the lock
+                    self.held = None
                     return
         except StoreError as error:
             _LOG.warning("New tokens could not be saved and are kept in memory until they can be: %s", error)

@@ -147,7 +147,7 @@ class TokenSource:
             revoke: Whether Cognito is told. A machine's tokens cannot be revoked: nothing is sent for those.
 
         Raises:
-            StoreError: The store still has the session.
+            StoreError: Nothing is forgotten: the store failed, or another worker renews the session for long.
             OAuthError: The session is forgotten here, and Cognito did not revoke it.
             TransportError: As before, and maybe it did.
         """
