@@ -67,6 +67,7 @@ const orders = {
     return { violations: found, passes: passes.length };
   },
   shoot: ({ path, scale }) => page.screenshot({ path, scale, fullPage: true, animations: 'disabled' }).then(() => null),
+  cookies: () => context.cookies(),
   problems: () => problems.splice(0),
 };
 

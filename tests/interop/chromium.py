@@ -121,16 +121,17 @@ class Chromium:
 
 
 @contextlib.contextmanager
-def started(profile: Path, *, scripts: bool = True) -> Iterator[Chromium]:
+def started(profile: Path, *, scripts: bool = True, any_certificate: bool = False) -> Iterator[Chromium]:
     """Start a browser and end it with the block.
 
     Args:
         profile: An empty folder.
         scripts: Whether JavaScript is on.
+        any_certificate: Whether it takes certificates that the test made.
     """
     settings = {
         "executable": executable(),
-        "flags": _FLAGS,
+        "flags": (*_FLAGS, *(("--ignore-certificate-errors",) if any_certificate else ())),
         "patience": _PATIENCE,
         "profile": str(profile),
         "scripts": scripts,
