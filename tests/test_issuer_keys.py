@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cognito_oidc._event_sink import EventSink
-from cognito_oidc._issuer_keys import Fetch, IssuerKeys, Looked, find_key
+from cognito_oidc._issuer_keys import JOINED, LED, NOT_LOOKED, Fetch, IssuerKeys, find_key
 from cognito_oidc.errors import KeysNotLoadedError, KeysUnavailableError, ProtocolError, TransportError, UnknownKeyError
 from cognito_oidc.protocol.events import KeySetFetchFailed, KeySetRefreshed
 from cognito_oidc.protocol.key_cache import CachePolicy
@@ -74,7 +74,7 @@ def key_of(keys: IssuerKeys) -> VerificationKey:
     return keys.state.key_set.keys[ACCESS_KID]
 
 
-def found(flow: Generator[Fetch, Looked, VerificationKey], told: Looked) -> Any:  # noqa: ANN401
+def found(flow: Generator[Fetch, int, VerificationKey], told: int) -> Any:  # noqa: ANN401
     """Send what came of a fetch, and return the next wish or the key."""
     try:
         return flow.send(told)
@@ -110,7 +110,7 @@ def test_no_keys_wish_for_a_fetch_that_everybody_waits_for(keys: IssuerKeys) -> 
     assert next(flow) == Fetch()
     keys.failed(DOWN, keys.begin_fetch(Fetch()), lookup=False)
     with pytest.raises(KeysUnavailableError, match="down"):
-        flow.send(Looked.LED)
+        flow.send(LED)
     with pytest.raises(KeysUnavailableError) as raised:
         next(find_key(keys, ACCESS_KID, at_most=1))
     assert raised.value.retry_after is not None
@@ -123,7 +123,7 @@ def test_old_keys_wish_for_a_refresh_beside(keys: IssuerKeys, clock: Wall, age: 
     clock.pass_by(age)
     flow = find_key(keys, ACCESS_KID, at_most=1)
     assert next(flow) == Fetch(at_most=1, beside=True)
-    assert found(flow, Looked.JOINED) == ACCESS_KID
+    assert found(flow, JOINED) == ACCESS_KID
 
 
 def test_key_withdrawn_by_the_refresh_is_not_looked_for_again(keys: IssuerKeys, clock: Wall) -> None:
@@ -134,9 +134,9 @@ def test_key_withdrawn_by_the_refresh_is_not_looked_for_again(keys: IssuerKeys, 
     next(leader)
     next(other)
     load(keys, NEW)
-    assert found(other, Looked.JOINED) == Fetch(lookup_for=ACCESS_KID)
+    assert found(other, JOINED) == Fetch(lookup_for=ACCESS_KID)
     with pytest.raises(UnknownKeyError) as raised:
-        leader.send(Looked.LED)
+        leader.send(LED)
     assert raised.value.looked_up
 
 
@@ -145,10 +145,10 @@ def test_kid_counts_as_looked_for_after_a_fetch_that_began_later(keys: IssuerKey
     load(keys)
     flow = find_key(keys, "new-kid", at_most=1)
     assert next(flow) == Fetch(lookup_for="new-kid")
-    assert found(flow, Looked.NOT) == Fetch(lookup_for="new-kid")
-    assert found(flow, Looked.JOINED) == Fetch(lookup_for="new-kid")
+    assert found(flow, NOT_LOOKED) == Fetch(lookup_for="new-kid")
+    assert found(flow, JOINED) == Fetch(lookup_for="new-kid")
     with pytest.raises(UnknownKeyError):
-        flow.send(Looked.JOINED)
+        flow.send(JOINED)
 
 
 def test_lookups_are_taken_and_returned(keys: IssuerKeys) -> None:

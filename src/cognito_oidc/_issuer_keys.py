@@ -7,14 +7,14 @@ request is sent or shared; the asynchronous and the synchronous verifier do that
 from __future__ import annotations
 
 import random
-from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from cognito_oidc._fork_lock import ForkLock
+from cognito_oidc._frozen import Record
 from cognito_oidc.errors import KeysNotLoadedError, KeysUnavailableError, UnknownKeyError
 from cognito_oidc.protocol import key_cache
 from cognito_oidc.protocol.jwks import jwks_request, parse_jwks_response
-from cognito_oidc.protocol.key_cache import Action, Instant, KeyCacheState
+from cognito_oidc.protocol.key_cache import Instant, KeyCacheState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,23 +29,15 @@ _MAX_HEADERS: Final = 64
 _MOST_DOUBLINGS: Final = 3
 
 
-class Looked(Enum):
-    """What a caller did to find a kid.
-
-    A fetch that was under way already may have been answered before the key was published: a kid counts as looked for
-    only after a fetch that began later than the first look, so after one that was led, or after two that were joined.
-    """
-
-    NOT = 0
-    JOINED = 1
-    LED = 2
-
-    def then(self, more: Looked) -> Looked:
-        """Return what both together are."""
-        return Looked(min(self.value + more.value, Looked.LED.value))
+# What a caller did to find a kid, as numbers that add up. A fetch that was under way already may have been answered
+# before the key was published: a kid counts as looked for only after a fetch that began later than the first look, so
+# after one that was led, or after two that were joined.
+NOT_LOOKED: Final = 0
+JOINED: Final = 1
+LED: Final = 2
 
 
-class Fetch(NamedTuple):
+class Fetch(Record):
     """A wish of `find_key`.
 
     Attributes:
@@ -59,7 +51,7 @@ class Fetch(NamedTuple):
     beside: bool = False
 
 
-def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, Looked, VerificationKey]:
+def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, int, VerificationKey]:
     """Return the key of `kid`, yielding every fetch that the policy asks for and being sent what came of it.
 
     Args:
@@ -71,7 +63,7 @@ def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, 
         UnknownKeyError: It is not there, or may not be looked for now.
         KeysUnavailableError: The keys cannot be had now.
     """
-    looked = Looked.NOT
+    looked = NOT_LOOKED
     while True:
         decision = keys.decide_after(kid, looked)
         key = keys.settled(decision)
@@ -80,21 +72,21 @@ def find_key(keys: IssuerKeys, kid: str, *, at_most: float) -> Generator[Fetch, 
         if decision.key is not None:
             # Whoever waited a second in vain lets the next one wait for two, so that a slow endpoint is heard at last.
             patience = at_most * 2.0 ** min(keys.state.failures, _MOST_DOUBLINGS)
-            looked = looked.then((yield Fetch(at_most=patience, beside=True)))
+            looked += yield Fetch(at_most=patience, beside=True)
             again = keys.decide(kid)
             if again.key is not None:  # else withdrawn by this very refresh
                 keys.note_stale(again)
                 return again.key
             continue
-        looked = looked.then((yield Fetch(lookup_for=kid if decision.action is Action.LOOK_UP else None)))
+        looked += yield Fetch(lookup_for=kid if decision.action == "look_up" else None)
         state = keys.state
         if state.failures:
             raise keys.unavailable(keys.pause)
-        if looked is Looked.LED and state.key_set is not None and kid in state.key_set.keys:
+        if looked >= LED and state.key_set is not None and kid in state.key_set.keys:
             return state.key_set.keys[kid]  # however soon the policy calls it dead
 
 
-class FetchBegun(NamedTuple):
+class FetchBegun(Record):
     """A fetch that was begun: what is sent, whether 304 is an answer to it, and when that was."""
 
     request: HttpRequest
@@ -164,13 +156,13 @@ class IssuerKeys:
         """Return what to do about a token that names `kid`, now."""
         return key_cache.decide(self._state, self._policy, kid, self.now())
 
-    def decide_after(self, kid: str, looked: Looked) -> Decision:
+    def decide_after(self, kid: str, looked: int) -> Decision:
         """Return what to do about `kid` now, after a caller has looked for it."""
         decision = self.decide(kid)
-        if looked is Looked.LED and decision.action in {Action.LOOK_UP, Action.NOT_NOW}:
+        if looked >= LED and decision.action in {"look_up", "not_now"}:
             with self._lock:
                 self._state = key_cache.kid_missing(self._state, self._policy, kid, self.now())
-            return key_cache.Decision(Action.UNKNOWN)
+            return key_cache.Decision("unknown")
         return decision
 
     @property
@@ -202,7 +194,7 @@ class IssuerKeys:
         if decision.key is not None:
             self.note_stale(decision)
             return decision.key
-        if decision.action in {Action.FETCH, Action.UNAVAILABLE}:
+        if decision.action in {"fetch", "unavailable"}:
             msg = "No keys are loaded, and this call must not fetch them: await preload() first, or pass jwks=."
             raise KeysNotLoadedError(msg)
         raise self.unknown(decision)
@@ -214,18 +206,18 @@ class IssuerKeys:
             UnknownKeyError: The kid is not there, or may not be looked for now.
             KeysUnavailableError: There are no keys, and no fetch may be tried now.
         """
-        if decision.action in {Action.USE, Action.USE_STALE}:
+        if decision.action in {"use", "use_stale"}:
             self.note_stale(decision)
             return decision.key
-        if decision.action in {Action.UNKNOWN, Action.NOT_NOW}:
+        if decision.action in {"unknown", "not_now"}:
             raise self.unknown(decision)
-        if decision.action is Action.UNAVAILABLE:
+        if decision.action == "unavailable":
             raise self.unavailable(decision.retry_after)
         return None
 
     def unknown(self, decision: Decision) -> UnknownKeyError:
         """Return the error for a kid that is not there."""
-        looked_up = decision.action is Action.UNKNOWN
+        looked_up = decision.action == "unknown"
         if self._events.listens():
             from cognito_oidc.protocol.events import UnknownKid  # noqa: PLC0415 - only where somebody listens
 
@@ -242,7 +234,7 @@ class IssuerKeys:
 
     def note_stale(self, decision: Decision) -> None:
         """Tell it where old keys served that should have been refreshed."""
-        if decision.action in {Action.USE_STALE, Action.REFRESH_THEN_USE} and self._events.listens():
+        if decision.action in {"use_stale", "refresh_then_use"} and self._events.listens():
             from cognito_oidc.protocol.events import StaleServed  # noqa: PLC0415 - only where somebody listens
 
             self._events.tell(StaleServed(self.issuer, key_cache.age_of(self._state, self.now())))
@@ -251,7 +243,7 @@ class IssuerKeys:
         """Take a lookup for an unknown kid; False where the moment has passed (found, or none left)."""
         with self._lock:
             now = self.now()
-            if key_cache.decide(self._state, self._policy, kid, now).action is not Action.LOOK_UP:
+            if key_cache.decide(self._state, self._policy, kid, now).action != "look_up":
                 return False
             self._state = key_cache.lookup_taken(self._state, self._policy, now)
             return True

@@ -7,8 +7,9 @@ are good: a snapshot carries its time, and ages from there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from cognito_oidc._frozen import Record
 from cognito_oidc.errors import ConfigurationError, ProtocolError, shown
 from cognito_oidc.protocol.encoding import load_object
 from cognito_oidc.protocol.jwks import parse_key_set
@@ -24,7 +25,7 @@ _VERSION: Final = 1
 _LATEST: Final = 1e11  # epoch seconds; later is no time, and NaN is not earlier
 
 
-class SnapshotKeys(NamedTuple):
+class SnapshotKeys(Record):
     """Keys of one issuer, and when they were fetched in epoch seconds UTC; None where nobody knows."""
 
     issuer: str

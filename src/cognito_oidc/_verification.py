@@ -26,7 +26,8 @@ from cognito_oidc.protocol.claims import (
     check_times,
 )
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
-from cognito_oidc.protocol.key_cache import Action, CachePolicy, Instant
+from cognito_oidc.protocol.key_cache import CachePolicy, Instant
+from cognito_oidc.protocol.typed_claims import C
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.provider import UserPool
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, TokenClaims
 
-C = TypeVar("C", bound="TokenClaims")
 E = TypeVar("E")
 
 MAX_ACCESS_TOKEN: Final = 16 * 1024
@@ -314,7 +314,7 @@ class VerifierCore:
         except InvalidClaimError as error:
             error.signature_checked = key is not None
             raise
-        if key is None or decision.action is not Action.USE:
+        if key is None or decision.action != "use":
             return Pending(keys, kid, header, signature, signing_input, claims, expected, key)
         self._remember_header(header, key, keys)
         return claims

@@ -11,15 +11,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cognito_oidc.protocol.claims import valid_between
+from cognito_oidc.protocol.typed_claims import C
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cognito_oidc.protocol.claims import TokenRules
     from cognito_oidc.protocol.jwks import VerificationKey
-    from cognito_oidc.protocol.typed_claims import TokenClaims
 
-C = TypeVar("C", bound="TokenClaims")
 E = TypeVar("E")
 
 

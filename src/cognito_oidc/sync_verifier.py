@@ -5,11 +5,11 @@ Decides who fetches keys and who waits, among threads. Everything else is the as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from cognito_oidc._arguments import id_expectations
 from cognito_oidc._fork_lock import ForkLock
-from cognito_oidc._issuer_keys import Fetch, Looked, find_key
+from cognito_oidc._issuer_keys import JOINED, LED, NOT_LOOKED, Fetch, find_key
 from cognito_oidc._key_snapshot import export_snapshot
 from cognito_oidc._verification import (
     MAX_ACCESS_TOKEN,
@@ -18,10 +18,9 @@ from cognito_oidc._verification import (
     VerifierCore,
 )
 from cognito_oidc.errors import CognitoOidcError, TokenVerificationError
-from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, C, IdTokenClaims
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable, Mapping
     from os import PathLike
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.key_cache import CachePolicy
     from cognito_oidc.protocol.provider import UserPool
     from cognito_oidc.protocol.typed_claims import TokenClaims
-
-C = TypeVar("C", bound="TokenClaims")
 
 _LONGEST_FETCH: Final = 6.0  # seconds; the transport ends a fetch after five
 
@@ -195,30 +192,30 @@ class SyncTokenVerifier:
         except StopIteration as found:
             return cast("VerificationKey", found.value)
 
-    def _fetch(self, keys: IssuerKeys, wish: Fetch) -> Looked:
+    def _fetch(self, keys: IssuerKeys, wish: Fetch) -> int:
         """Fetch once for every thread that waits, and take the outcome into the state.
 
         Returns:
             Whether this call fetched, joined a fetch, or did neither.
         """
-        flight = _new_flight()
+        flight = _Flight()
         with self._lock:
             other = self._flights.get(keys.issuer)
             if other is None or other.process != flight.process:  # a fetch of the process this one was forked from
                 if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
-                    return Looked.NOT
+                    return NOT_LOOKED
                 other, self._flights[keys.issuer] = None, flight
         if other is not None:
             if wish.beside:
-                return Looked.JOINED
-            return Looked.JOINED if other.over.wait(_LONGEST_FETCH) else Looked.NOT
+                return JOINED
+            return JOINED if other.over.wait(_LONGEST_FETCH) else NOT_LOOKED
         try:
             self._fetch_now(keys, wish)
         finally:
             with self._lock:
                 self._flights.pop(keys.issuer, None)
             flight.over.set()
-        return Looked.LED
+        return LED
 
     def _fetch_now(self, keys: IssuerKeys, wish: Fetch) -> None:
         from cognito_oidc._transport import SyncTransport  # noqa: PLC0415 - only where keys are fetched
@@ -231,15 +228,14 @@ class SyncTokenVerifier:
             keys.failed(error, begun, lookup=wish.lookup_for is not None)
 
 
-class _Flight(NamedTuple):
+class _Flight:
     """A fetch under way: what its waiters wait for, and whose it is."""
 
-    over: threading.Event
-    process: int
+    __slots__ = ("over", "process")
 
+    def __init__(self) -> None:
+        from os import getpid  # noqa: PLC0415 - only where keys are fetched
+        from threading import Event  # noqa: PLC0415 - the same
 
-def _new_flight() -> _Flight:
-    from os import getpid  # noqa: PLC0415 - only where keys are fetched
-    from threading import Event  # noqa: PLC0415 - the same
-
-    return _Flight(Event(), getpid())
+        self.over = Event()
+        self.process = getpid()

@@ -6,10 +6,10 @@ Decides who fetches keys, who waits for them and who does not. Decides nothing a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from cognito_oidc._arguments import check_verdict, id_expectations
-from cognito_oidc._issuer_keys import Fetch, Looked, find_key
+from cognito_oidc._issuer_keys import JOINED, LED, NOT_LOOKED, Fetch, find_key
 from cognito_oidc._key_snapshot import export_snapshot
 from cognito_oidc._turns import TURN, Turns
 from cognito_oidc._verification import (
@@ -19,7 +19,7 @@ from cognito_oidc._verification import (
     VerifierCore,
 )
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, TokenVerificationError
-from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, C, IdTokenClaims
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.typed_claims import TokenClaims
 
     ExtraCheck = Callable[[TokenClaims], Awaitable[None] | None]
-
-C = TypeVar("C", bound="TokenClaims")
 
 _LEAST_PAUSE: Final = 0.05  # seconds between two rounds of the refresher
 
@@ -309,7 +307,7 @@ class TokenVerifier:
         except StopIteration as found:
             return cast("VerificationKey", found.value)
 
-    async def _fetch(self, keys: IssuerKeys, wish: Fetch) -> Looked:
+    async def _fetch(self, keys: IssuerKeys, wish: Fetch) -> int:
         """Fetch once for everybody in this event loop who waits, and take the outcome into the state.
 
         The one who fetches is shielded from cancellation and leaves when the fetch is over; the others may leave.
@@ -324,12 +322,12 @@ class TokenVerifier:
         if flight is not None:
             if not wish.beside:
                 await flight.over.wait()
-            return Looked.JOINED if flight.landed else Looked.NOT
+            return JOINED if flight.landed else NOT_LOOKED
         if wish.beside and self._refresher is not None and self._refresher.loop is here and not keys.hard:
             self._refresher.wake()
-            return Looked.NOT
+            return NOT_LOOKED
         if wish.lookup_for is not None and not keys.begin_lookup(wish.lookup_for):
-            return Looked.NOT
+            return NOT_LOOKED
         flight = self._flights[keys.issuer, here] = _Flight(anyio.Event())
         try:
             from cognito_oidc._shield import run_shielded  # noqa: PLC0415 - only where keys are fetched
@@ -340,7 +338,7 @@ class TokenVerifier:
                 keys.return_lookup()
             del self._flights[keys.issuer, here]
             flight.over.set()
-        return Looked.LED
+        return LED
 
     async def _fetch_now(self, keys: IssuerKeys, wish: Fetch, flight: _Flight) -> None:
         from cognito_oidc._transport import Transport  # noqa: PLC0415 - only where keys are fetched

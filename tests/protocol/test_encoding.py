@@ -2,12 +2,16 @@
 
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from itertools import count, repeat
 from string import ascii_letters, digits
 
+import pybase64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cognito_oidc.protocol import encoding
 from cognito_oidc.protocol.encoding import (
     MAX_DEPTH,
     decode_base64url,
@@ -16,7 +20,28 @@ from cognito_oidc.protocol.encoding import (
     load_object_of_any_depth,
 )
 
+DECODERS = [pytest.param(encoding._decode_slowly, id="binascii"), pytest.param(pybase64.b64decode, id="pybase64")]
 ALPHABET = frozenset((ascii_letters + digits + "-_").encode())
+
+
+@pytest.fixture(params=DECODERS, scope="module", autouse=True)
+def decoder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run every test here through both decoders: that of the first tokens, and that of all others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "_decode", request.param)
+        patch.setattr(encoding, "_decoded", repeat(0))
+        yield
+
+
+def test_after_the_first_texts_the_fast_decoder_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that goes on verifying does not go on decoding slowly."""
+    monkeypatch.setattr(encoding, "_decode", encoding._decode_slowly)
+    monkeypatch.setattr(encoding, "_decoded", count(1))
+    for _ in range(49):
+        assert decode_base64url(b"AAAA") == b"\x00\x00\x00"
+    assert encoding._decode is encoding._decode_slowly
+    assert decode_base64url(b"AAAA") == b"\x00\x00\x00"
+    assert encoding._decode is pybase64.b64decode
 
 
 @pytest.mark.parametrize(

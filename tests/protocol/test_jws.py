@@ -3,13 +3,16 @@
 import json
 import tracemalloc
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 from pathlib import Path
 
+import pybase64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cognito_oidc.errors import InvalidSignatureError, MalformedTokenError, ProtocolError, TokenVerificationError
+from cognito_oidc.protocol import encoding
 from cognito_oidc.protocol.jwks import parse_key_set
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
 from tests.factories import (
@@ -26,6 +29,15 @@ from tests.factories import (
 
 WYCHEPROOF = Path(__file__).parent.parent / "fixtures" / "wycheproof"
 HEADER: Mapping[str, object] = {"kid": ACCESS_KID, "alg": "RS256"}
+
+
+@pytest.fixture(params=[False, True], ids=["first-tokens", "later-tokens"], scope="module", autouse=True)
+def decoder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run every test here through both decoders of base64url, as `test_encoding.py` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "_decode", pybase64.b64decode if request.param else encoding._decode_slowly)
+        patch.setattr(encoding, "_decoded", repeat(0))
+        yield
 
 
 def header(**changes: object) -> bytes:

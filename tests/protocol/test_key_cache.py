@@ -1,8 +1,10 @@
 """When keys are used, fetched and given up: tables over time, and simulations of the pure decisions."""
 
-from collections.abc import Callable, Iterable
+from __future__ import annotations
+
 from itertools import accumulate, cycle
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,6 @@ from hypothesis import strategies as st
 from cognito_oidc.errors import ConfigurationError
 from cognito_oidc.protocol.jwks import KeySet, parse_key_set
 from cognito_oidc.protocol.key_cache import (
-    Action,
     CachePolicy,
     Decision,
     Instant,
@@ -28,6 +29,11 @@ from cognito_oidc.protocol.key_cache import (
     parse_max_age,
 )
 from tests.factories import jwk, rsa_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cognito_oidc.protocol.key_cache import Action
 
 POLICY = CachePolicy()
 KEYS = parse_key_set({"keys": [jwk(rsa_key("access"), "known")]})
@@ -56,12 +62,12 @@ def failed(state: KeyCacheState, seconds: float, *, chance: float = 1.0) -> KeyC
 @pytest.mark.parametrize(
     ("age", "action"),
     [
-        pytest.param(0, Action.USE, id="at-once"),
-        pytest.param(15 * MINUTE - 0.001, Action.USE, id="last-fresh-moment"),
-        pytest.param(15 * MINUTE, Action.USE_AND_REFRESH, id="first-soft-moment"),
-        pytest.param(HOUR - 0.001, Action.USE_AND_REFRESH, id="last-soft-moment"),
-        pytest.param(HOUR, Action.REFRESH_THEN_USE, id="first-hard-moment"),
-        pytest.param(24 * HOUR - 0.001, Action.REFRESH_THEN_USE, id="last-hard-moment"),
+        pytest.param(0, "use", id="at-once"),
+        pytest.param(15 * MINUTE - 0.001, "use", id="last-fresh-moment"),
+        pytest.param(15 * MINUTE, "use_and_refresh", id="first-soft-moment"),
+        pytest.param(HOUR - 0.001, "use_and_refresh", id="last-soft-moment"),
+        pytest.param(HOUR, "refresh_then_use", id="first-hard-moment"),
+        pytest.param(24 * HOUR - 0.001, "refresh_then_use", id="last-hard-moment"),
     ],
 )
 def test_a_known_kid_without_failures(age: float, action: Action) -> None:
@@ -73,17 +79,17 @@ def test_a_known_kid_without_failures(age: float, action: Action) -> None:
 @pytest.mark.parametrize("age", [pytest.param(24 * HOUR, id="24-h"), pytest.param(1000 * HOUR, id="six-weeks")])
 def test_dead_keys_are_not_used(kid: str, age: float) -> None:
     """From 24 h on the old keys verify nothing, and everybody waits for the one fetch."""
-    assert decide(loaded(), POLICY, kid, at(age)) == Decision(Action.FETCH)
+    assert decide(loaded(), POLICY, kid, at(age)) == Decision("fetch")
 
 
 @pytest.mark.parametrize(
     ("age", "action"),
     [
-        pytest.param(0, Action.USE, id="fresh"),
-        pytest.param(15 * MINUTE, Action.USE, id="soft"),
-        pytest.param(HOUR - 1, Action.USE, id="last-soft-second"),
-        pytest.param(HOUR, Action.USE_STALE, id="hard"),
-        pytest.param(24 * HOUR - 1, Action.USE_STALE, id="last-hard-second"),
+        pytest.param(0, "use", id="fresh"),
+        pytest.param(15 * MINUTE, "use", id="soft"),
+        pytest.param(HOUR - 1, "use", id="last-soft-second"),
+        pytest.param(HOUR, "use_stale", id="hard"),
+        pytest.param(24 * HOUR - 1, "use_stale", id="last-hard-second"),
     ],
 )
 def test_a_known_kid_while_a_backoff_runs(age: float, action: Action) -> None:
@@ -94,8 +100,8 @@ def test_a_known_kid_while_a_backoff_runs(age: float, action: Action) -> None:
 @pytest.mark.parametrize(
     ("age", "action"),
     [
-        pytest.param(15 * MINUTE, Action.USE_AND_REFRESH, id="soft"),
-        pytest.param(HOUR, Action.REFRESH_THEN_USE, id="hard"),
+        pytest.param(15 * MINUTE, "use_and_refresh", id="soft"),
+        pytest.param(HOUR, "refresh_then_use", id="hard"),
     ],
 )
 def test_a_known_kid_after_a_backoff(age: float, action: Action) -> None:
@@ -114,19 +120,19 @@ def test_a_known_kid_after_a_backoff(age: float, action: Action) -> None:
 def test_without_keys_a_backoff_says_when_to_come_again(kid: str, state: KeyCacheState) -> None:
     """Nothing can be said about a token then, and the caller learns how long."""
     decision = decide(state, POLICY, kid, at(24 * HOUR + 0.2))
-    assert (decision.action, decision.key) == (Action.UNAVAILABLE, None)
+    assert (decision.action, decision.key) == ("unavailable", None)
     assert decision.retry_after == pytest.approx(0.3)
 
 
 def test_without_keys_everybody_waits_for_the_one_fetch() -> None:
     """An empty cache is filled, whatever kid is asked for."""
-    assert decide(KeyCacheState(), POLICY, "known", at(0)) == Decision(Action.FETCH)
+    assert decide(KeyCacheState(), POLICY, "known", at(0)) == Decision("fetch")
 
 
 @pytest.mark.parametrize("age", [pytest.param(0, id="fresh"), pytest.param(HOUR, id="hard")])
 def test_an_unknown_kid_is_looked_up_at_once(age: float) -> None:
     """Even right after a fetch: the key may have been published in this very moment."""
-    assert decide(loaded(), POLICY, "new", at(age)) == Decision(Action.LOOK_UP)
+    assert decide(loaded(), POLICY, "new", at(age)) == Decision("look_up")
 
 
 @pytest.mark.parametrize(
@@ -155,9 +161,9 @@ def test_a_cache_without_keys_is_infinitely_old() -> None:
 @pytest.mark.parametrize(
     ("jump", "action"),
     [
-        pytest.param(25 * HOUR, Action.FETCH, id="forward-over-a-day"),
-        pytest.param(30 * MINUTE, Action.USE_AND_REFRESH, id="forward-a-little"),
-        pytest.param(-1000 * HOUR, Action.USE, id="back"),
+        pytest.param(25 * HOUR, "fetch", id="forward-over-a-day"),
+        pytest.param(30 * MINUTE, "use_and_refresh", id="forward-a-little"),
+        pytest.param(-1000 * HOUR, "use", id="back"),
     ],
 )
 def test_a_wall_clock_that_is_set_never_makes_keys_younger(jump: float, action: Action) -> None:
@@ -167,7 +173,7 @@ def test_a_wall_clock_that_is_set_never_makes_keys_younger(jump: float, action: 
 
 def test_a_wall_clock_set_back_does_not_prolong_the_life_of_keys() -> None:
     """By the monotonic clock the keys are dead after 24 h, whatever the wall clock says."""
-    assert decide(loaded(), POLICY, "known", at(24 * HOUR, jump=-24 * HOUR)).action is Action.FETCH
+    assert decide(loaded(), POLICY, "known", at(24 * HOUR, jump=-24 * HOUR)).action == "fetch"
 
 
 # --- unknown kids: the bucket and the negative cache ------------------------------------------------------------------
@@ -204,9 +210,9 @@ def test_the_bucket_holds_two_and_gets_one_every_ten_seconds(
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        pytest.param(0, Decision(Action.NOT_NOW, retry_after=10.0), id="at-once"),
-        pytest.param(4, Decision(Action.NOT_NOW, retry_after=6.0), id="after-four-seconds"),
-        pytest.param(10, Decision(Action.LOOK_UP), id="after-ten-seconds"),
+        pytest.param(0, Decision("not_now", retry_after=10.0), id="at-once"),
+        pytest.param(4, Decision("not_now", retry_after=6.0), id="after-four-seconds"),
+        pytest.param(10, Decision("look_up"), id="after-ten-seconds"),
     ],
 )
 def test_with_an_empty_bucket_nobody_queues(now: float, expected: Decision) -> None:
@@ -216,15 +222,15 @@ def test_with_an_empty_bucket_nobody_queues(now: float, expected: Decision) -> N
 
 def test_an_empty_bucket_does_not_touch_known_kids() -> None:
     """A flood of forged kids never delays a token whose key is there."""
-    assert decide(looked_up(loaded(), 0, 0), POLICY, "known", at(0)) == Decision(Action.USE, KEY)
+    assert decide(looked_up(loaded(), 0, 0), POLICY, "known", at(0)) == Decision("use", KEY)
 
 
 @pytest.mark.parametrize(
     ("now", "action"),
     [
-        pytest.param(0, Action.UNKNOWN, id="at-once"),
-        pytest.param(9.999, Action.UNKNOWN, id="until-ten-seconds"),
-        pytest.param(10, Action.LOOK_UP, id="after-ten-seconds"),
+        pytest.param(0, "unknown", id="at-once"),
+        pytest.param(9.999, "unknown", id="until-ten-seconds"),
+        pytest.param(10, "look_up", id="after-ten-seconds"),
     ],
 )
 def test_a_kid_that_was_looked_for_is_known_to_be_missing(now: float, action: Action) -> None:
@@ -234,25 +240,25 @@ def test_a_kid_that_was_looked_for_is_known_to_be_missing(now: float, action: Ac
 
 def test_a_missing_kid_says_nothing_about_others() -> None:
     """Another unknown kid is looked for."""
-    assert decide(kid_missing(loaded(), POLICY, "forged", at(0)), POLICY, "new", at(0)).action is Action.LOOK_UP
+    assert decide(kid_missing(loaded(), POLICY, "forged", at(0)), POLICY, "new", at(0)).action == "look_up"
 
 
 def test_a_missing_kid_that_appears_is_used() -> None:
     """What was missing a moment ago is used as soon as a fetch for anybody brings it."""
     state = keys_loaded(kid_missing(loaded(), POLICY, "new", at(0)), POLICY, ROTATED, now=at(1), chance=0.5)
-    assert decide(state, POLICY, "new", at(1)) == Decision(Action.USE, NEW)
+    assert decide(state, POLICY, "new", at(1)) == Decision("use", NEW)
 
 
 def test_a_missing_kid_is_answered_even_while_a_backoff_runs() -> None:
     """That it was looked for is still true: 401, not 503."""
     state = failed(kid_missing(loaded(), POLICY, "forged", at(0)), 0)
-    assert decide(state, POLICY, "forged", at(0.1)).action is Action.UNKNOWN
+    assert decide(state, POLICY, "forged", at(0.1)).action == "unknown"
 
 
 def test_an_unknown_kid_waits_for_the_backoff() -> None:
     """While a backoff runs nobody fetches; the caller learns when it ends."""
     decision = decide(failed(loaded(), 0), POLICY, "new", at(0.1))
-    assert (decision.action, decision.key) == (Action.NOT_NOW, None)
+    assert (decision.action, decision.key) == ("not_now", None)
     assert decision.retry_after == pytest.approx(0.4)
 
 
@@ -361,7 +367,7 @@ def test_the_soft_age_never_passes_the_hard_age(max_age: float | None, chance: f
     """Keys past the hard age of the policy are refreshed, whatever the server or chance says."""
     policy = CachePolicy(soft_after=600, hard_after=600, dead_after=1200)
     state = keys_loaded(KeyCacheState(), policy, KEYS, now=at(0), max_age=max_age, chance=chance)
-    assert decide(state, policy, "known", at(600)).action is Action.REFRESH_THEN_USE
+    assert decide(state, policy, "known", at(600)).action == "refresh_then_use"
 
 
 def test_a_good_answer_replaces_the_set() -> None:
@@ -379,7 +385,7 @@ def test_a_good_answer_ends_a_backoff() -> None:
 def test_an_unchanged_set_is_young_again() -> None:
     """The answer that nothing changed is as good as the keys."""
     state = keys_loaded(loaded(), POLICY, None, now=at(HOUR), chance=0.5)
-    assert decide(state, POLICY, "known", at(HOUR + 1)) == Decision(Action.USE, KEY)
+    assert decide(state, POLICY, "known", at(HOUR + 1)) == Decision("use", KEY)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +404,7 @@ def test_an_unchanged_set_is_young_again() -> None:
 )
 def test_the_etag_is_that_of_the_keys(key_set: KeySet | None, etag: str | None, kept: str | None) -> None:
     """An ETag belongs to the keys it came with; an answer without keys brings none, whatever it says."""
-    state = loaded()._replace(etag='"old"')
+    state = loaded().replaced(etag='"old"')
     assert keys_loaded(state, POLICY, key_set, now=at(1), etag=etag, chance=0.5).etag == kept
 
 
@@ -408,7 +414,7 @@ def test_the_etag_is_that_of_the_keys(key_set: KeySet | None, etag: str | None, 
         pytest.param(loaded(), 0, True, id="young"),
         pytest.param(loaded(), HOUR - 1, True, id="nearly-an-hour"),
         pytest.param(loaded(), HOUR, False, id="an-hour-without-the-keys-themselves"),
-        pytest.param(loaded()._replace(failures=1), 0, False, id="after-a-failure"),
+        pytest.param(loaded().replaced(failures=1), 0, False, id="after-a-failure"),
         pytest.param(KeyCacheState(), 0, False, id="without-keys"),
     ],
 )
@@ -478,7 +484,7 @@ def test_the_backoff_is_short_and_even_while_no_keys_were_ever_loaded(chance: fl
 
 def test_ten_thousand_failures_overflow_nothing() -> None:
     """An endpoint that is down for years is no arithmetic error."""
-    assert waits(loaded()._replace(failures=10_000), 1, 1.0) == pytest.approx([15])
+    assert waits(loaded().replaced(failures=10_000), 1, 1.0) == pytest.approx([15])
 
 
 # --- Cache-Control ----------------------------------------------------------------------------------------------------
@@ -593,7 +599,7 @@ def test_a_policy_may_be_extreme(numbers: dict[str, float]) -> None:
 
 def test_a_policy_without_lookups_never_looks_up() -> None:
     """A caller may do without lookups: keys come with refreshes alone."""
-    assert decide(loaded(), CachePolicy(lookups=0), "new", at(0)).action is Action.NOT_NOW
+    assert decide(loaded(), CachePolicy(lookups=0), "new", at(0)).action == "not_now"
 
 
 # --- simulations: the pure functions, driven as a shell drives them ---------------------------------------------------
@@ -613,9 +619,9 @@ class Simulation:
     def ask(self, kid: str, seconds: float) -> Decision:
         """Return what becomes of a token that names `kid` at that moment; fetches take no time."""
         decision = decide(self.state, POLICY, kid, at(seconds))
-        if decision.action not in {Action.FETCH, Action.LOOK_UP}:
+        if decision.action not in {"fetch", "look_up"}:
             return decision
-        lookup = decision.action is Action.LOOK_UP
+        lookup = decision.action == "look_up"
         if lookup:
             self.state = lookup_taken(self.state, POLICY, at(seconds))
         self.fetches += 1
@@ -648,7 +654,7 @@ def test_a_flood_of_300_random_kids_in_ten_seconds_is_at_most_two_fetches(
     flood = Simulation(loaded(), lambda _: KEYS, chances)
     actions = {flood.ask(f"forged-{number}", second).action for number, second in enumerate(seconds)}
     assert flood.fetches <= 2
-    assert actions <= {Action.UNKNOWN, Action.NOT_NOW}
+    assert actions <= {"unknown", "not_now"}
 
 
 @given(moments(100, of=10), CHANCES)
@@ -659,14 +665,14 @@ def test_one_forged_kid_sent_over_and_over_is_one_fetch_in_ten_seconds(
     flood = Simulation(loaded(), lambda _: KEYS, chances)
     actions = {flood.ask("forged", second).action for second in seconds}
     assert flood.fetches == 1
-    assert actions == {Action.UNKNOWN}
+    assert actions == {"unknown"}
 
 
 def test_a_known_kid_is_served_throughout_a_flood() -> None:
     """Whoever has a key that is there notices nothing."""
     flood = Simulation(loaded(), lambda _: KEYS, [0.5])
     served = [(flood.ask(f"forged-{second}", second), flood.ask("known", second))[1] for second in range(300)]
-    assert served == [Decision(Action.USE, KEY)] * 300
+    assert served == [Decision("use", KEY)] * 300
 
 
 @pytest.mark.parametrize(
@@ -678,7 +684,7 @@ def test_a_rotation_is_accepted_at_once(forged: int) -> None:
     rotation = Simulation(loaded(), lambda second: ROTATED if second >= 1 else KEYS, [0.5])
     for number in range(forged):
         rotation.ask(f"forged-{number}", 0.5)
-    assert rotation.ask("new", 1) == Decision(Action.USE, NEW)
+    assert rotation.ask("new", 1) == Decision("use", NEW)
 
 
 def test_a_rotation_during_a_flood_is_accepted_with_the_next_lookup() -> None:
@@ -687,7 +693,7 @@ def test_a_rotation_during_a_flood_is_accepted_with_the_next_lookup() -> None:
     for number in range(2):
         rotation.ask(f"forged-{number}", 0)
     assert rotation.ask("new", 1).retry_after == pytest.approx(9)
-    assert rotation.ask("new", 10) == Decision(Action.USE, NEW)
+    assert rotation.ask("new", 10) == Decision("use", NEW)
 
 
 @given(moments(50, of=25), CHANCES)
@@ -698,7 +704,7 @@ def test_fifty_calls_in_ten_seconds_with_the_endpoint_down_are_at_most_twelve_re
     outage = Simulation(KeyCacheState(), lambda _: None, chances)
     actions = {outage.ask("known", second).action for second in seconds}
     assert outage.fetches <= 12
-    assert actions <= {Action.UNAVAILABLE, Action.FETCH}  # FETCH: chance chose to wait for nothing
+    assert actions <= {"unavailable", "fetch"}  # FETCH: chance chose to wait for nothing
 
 
 @given(st.integers(1, 20), CHANCES)
@@ -708,7 +714,7 @@ def test_after_a_cold_failure_the_keys_are_there_within_1_1_seconds(failures: in
     for number in range(failures):
         outage.ask("known", number * 1.1)
     outage.ask("known", 99.9)
-    assert outage.ask("known", 99.9 + 1.1) == Decision(Action.USE, KEY)
+    assert outage.ask("known", 99.9 + 1.1) == Decision("use", KEY)
 
 
 def test_an_outage_with_keys_makes_few_requests() -> None:
@@ -716,7 +722,7 @@ def test_an_outage_with_keys_makes_few_requests() -> None:
     outage = Simulation(loaded(), lambda _: None, [0.5])
     actions = {outage.ask("new", float(second)).action for second in range(600)}
     assert outage.fetches <= 80  # 7.5 s apart on average
-    assert actions <= {Action.NOT_NOW}
+    assert actions <= {"not_now"}
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.sampled_from(["known", "new", "a", "b"]), st.booleans()), max_size=40))

@@ -46,6 +46,7 @@ IDENTITIES = [
         "dateCreated": "1642699117273",
     }
 ]
+NOBODY = Identity(user_id=None, provider_name=None, provider_type=None, issuer=None, primary=None, date_created=None)
 IDENTITY = Identity(
     user_id="248289761001",
     provider_name="MyOIDC",
@@ -178,7 +179,7 @@ def test_verified_is_a_boolean_or_unknown(name: str, value: object, read_as: boo
             [{**IDENTITIES[0], "primary": True, "dateCreated": 1642699117273}], (IDENTITY,), id="booleans and numbers"
         ),
         pytest.param(IDENTITIES * 2, (IDENTITY, IDENTITY), id="two"),
-        pytest.param([{}], (Identity(None, None, None, None, None, None),), id="an empty identity"),
+        pytest.param([{}], (NOBODY,), id="an empty identity"),
         pytest.param([5, IDENTITIES[0]], (IDENTITY,), id="one that is none"),
         pytest.param("[]", (), id="an empty JSON text"),
         pytest.param("", (), id="an empty text"),

@@ -9,18 +9,17 @@ This module is on the verification path: it imports nothing that is slow to impo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, cast
 
+from cognito_oidc._frozen import Record
 from cognito_oidc.errors import ExpiredTokenError, InsufficientScopeError, InvalidClaimError, MalformedTokenError, shown
 from cognito_oidc.protocol.encoding import MAX_DEPTH
-from cognito_oidc.protocol.typed_claims import TokenClaims, freeze, maker_of, scopes_of
+from cognito_oidc.protocol.typed_claims import C, TokenClaims, freeze, maker_of, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
-
-C = TypeVar("C", bound=TokenClaims)
 
 MAX_LIFETIME: Final = 24 * 3600
 """Seconds an access or ID token may live. Source: AWS, API reference CreateUserPoolClient, AccessTokenValidity."""
@@ -91,7 +90,7 @@ _ACCESS_SHAPES: Final[dict[_Shape, tuple[str, ...]]] = {}
 _ID_SHAPES: Final[dict[_Shape, tuple[str, ...]]] = {}
 
 
-class Requirements(NamedTuple):
+class Requirements(Record):
     """What a resource server asks of an access token beyond that it is good. Empty means: nothing.
 
     Attributes:
@@ -112,7 +111,7 @@ class Requirements(NamedTuple):
 NO_REQUIREMENTS: Final = Requirements()
 
 
-class IdExpectations(NamedTuple):
+class IdExpectations(Record):
     """What a relying party knows about an ID token. None leaves a check out.
 
     Attributes:
@@ -229,13 +228,12 @@ def check_id_token(
         raise _mismatch("aud", client_ids, aud)
     check_times(payload, now, rules.leeway)
     _check_contents(payload, nested)
-    nonce, access_token, max_age = expected
-    if nonce is not None:
-        _check_nonce(payload.get("nonce"), nonce)
-    if max_age is not None:
-        _check_max_age(payload.get("auth_time"), now, max_age + rules.leeway)
-    if access_token is not None and "at_hash" in payload:
-        _check_at_hash(payload["at_hash"], access_token)
+    if expected.nonce is not None:
+        _check_nonce(payload.get("nonce"), expected.nonce)
+    if expected.max_age is not None:
+        _check_max_age(payload.get("auth_time"), now, expected.max_age + rules.leeway)
+    if expected.access_token is not None and "at_hash" in payload:
+        _check_at_hash(payload["at_hash"], expected.access_token)
     return rules.make(rules.claims_type, payload)
 
 

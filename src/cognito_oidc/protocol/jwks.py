@@ -9,10 +9,11 @@ This module is on the verification path: it imports nothing that is slow to impo
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
+from cognito_oidc._frozen import Record
 from cognito_oidc.errors import ProtocolError
 from cognito_oidc.protocol.encoding import decode_base64url
 
@@ -50,7 +51,7 @@ _HTTP_OK: Final = 200
 _NOT_MODIFIED: Final = 304
 
 
-class VerificationKey(NamedTuple):
+class VerificationKey(Record):
     """A key that passed every check.
 
     Attributes:
@@ -66,14 +67,14 @@ class VerificationKey(NamedTuple):
     e: str
 
 
-class SkippedKey(NamedTuple):
+class SkippedKey(Record):
     """A key that was left out of a key set, and why. One bad key never spoils the others."""
 
     kid: str | None
     reason: str
 
 
-class KeySet(NamedTuple):
+class KeySet(Record):
     """The usable keys of a key set by `kid`, and those that were left out."""
 
     keys: Mapping[str, VerificationKey]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -148,12 +147,19 @@ def verify_signature(
             public_key.verify(decode_checked_base64url(signature), signing_input, _PKCS1_V1_5, _SHA256)
         else:
             public_key.verify(decode_checked_base64url(signature), digest, _PKCS1_V1_5, _DIGEST)
-    except InvalidSignature:
-        msg = "The token's signature is not that of the key it names."
-        raise InvalidSignatureError(msg) from None
     except ValueError as error:
         msg = f"The token's signature {error}."
         raise MalformedTokenError(msg) from None
+    except _invalid_signature():
+        msg = "The token's signature is not that of the key it names."
+        raise InvalidSignatureError(msg) from None
+
+
+def _invalid_signature() -> type[Exception]:
+    """Return the exception of `cryptography`; its module is imported when a signature is bad, and no earlier."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - half a millisecond
+
+    return InvalidSignature
 
 
 def _no_token(token: object) -> MalformedTokenError:

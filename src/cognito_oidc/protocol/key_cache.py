@@ -9,17 +9,30 @@ This module is on the verification path: it imports nothing that is slow to impo
 from __future__ import annotations
 
 import re
-from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from cognito_oidc._frozen import Frozen
+from cognito_oidc._frozen import Frozen, Record
 from cognito_oidc.errors import ConfigurationError, shown_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Literal
 
     from cognito_oidc.protocol.jwks import KeySet, VerificationKey
+
+    Action = Literal[
+        "use",  # the key is good
+        "use_and_refresh",  # the key is good; one caller refreshes, nobody waits
+        "refresh_then_use",  # one caller waits a little for a refresh; the key serves either way
+        "use_stale",  # the key is old, and no refresh may be tried now
+        "fetch",  # there are no keys; everybody waits for the one fetch
+        "look_up",  # the kid is unknown; everybody who wants it waits for the one fetch
+        "unknown",  # the kid was looked for and is not there
+        "not_now",  # the kid is unknown and may not be looked for now
+        "unavailable",  # there are no keys and no fetch may be tried now
+    ]
+    """What to do about a kid."""
 
 _NEVER: Final = float("-inf")
 _ETAG: Final = r'(?:W/)?"[\x21\x23-\x7e]{0,256}"'
@@ -131,14 +144,14 @@ class CachePolicy(Frozen):
             raise ConfigurationError(msg)
 
 
-class Instant(NamedTuple):
+class Instant(Record):
     """A moment on two clocks: `wall` in epoch seconds UTC, `monotonic` in seconds of a clock that is never set."""
 
     wall: float
     monotonic: float
 
 
-class KeyCacheState(NamedTuple):
+class KeyCacheState(Record):
     """All that is known about the keys of one issuer. A new one replaces the old; nothing in it changes.
 
     Attributes:
@@ -168,21 +181,7 @@ class KeyCacheState(NamedTuple):
     missing: Mapping[str, float] = MappingProxyType({})
 
 
-class Action(Enum):
-    """What to do about a kid."""
-
-    USE = "use"  # the key is good
-    USE_AND_REFRESH = "use_and_refresh"  # the key is good; one caller refreshes, nobody waits
-    REFRESH_THEN_USE = "refresh_then_use"  # one caller waits a little for a refresh; the key serves either way
-    USE_STALE = "use_stale"  # the key is old, and no refresh may be tried now
-    FETCH = "fetch"  # there are no keys; everybody waits for the one fetch
-    LOOK_UP = "look_up"  # the kid is unknown; everybody who wants it waits for the one fetch
-    UNKNOWN = "unknown"  # the kid was looked for and is not there
-    NOT_NOW = "not_now"  # the kid is unknown and may not be looked for now
-    UNAVAILABLE = "unavailable"  # there are no keys and no fetch may be tried now
-
-
-class Decision(NamedTuple):
+class Decision(Record):
     """An action, the key where there is one, and the seconds to wait where waiting helps."""
 
     action: Action
@@ -200,26 +199,26 @@ def decide(state: KeyCacheState, policy: CachePolicy, kid: str, now: Instant) ->
     age = age_of(state, now)
     pause = max(0.0, state.next_attempt - now.monotonic)
     if state.key_set is None or age >= policy.dead_after:
-        return Decision(Action.UNAVAILABLE, retry_after=pause) if pause else Decision(Action.FETCH)
+        return Decision("unavailable", retry_after=pause) if pause else Decision("fetch")
     key = state.key_set.keys.get(kid)
     if key is None:
         return _decide_unknown(state, policy, kid, now, pause)
     if age < state.soft_after:
-        return Decision(Action.USE, key)
+        return Decision("use", key)
     if age < policy.hard_after:
-        return Decision(Action.USE if pause else Action.USE_AND_REFRESH, key)
-    return Decision(Action.USE_STALE if pause else Action.REFRESH_THEN_USE, key)
+        return Decision("use" if pause else "use_and_refresh", key)
+    return Decision("use_stale" if pause else "refresh_then_use", key)
 
 
 def _decide_unknown(state: KeyCacheState, policy: CachePolicy, kid: str, now: Instant, pause: float) -> Decision:
     if state.missing.get(kid, _NEVER) > now.monotonic:
-        return Decision(Action.UNKNOWN)
+        return Decision("unknown")
     if pause:
-        return Decision(Action.NOT_NOW, retry_after=pause)
+        return Decision("not_now", retry_after=pause)
     left = lookups_left(state, policy, now)
     if left >= 1:
-        return Decision(Action.LOOK_UP)
-    return Decision(Action.NOT_NOW, retry_after=(1 - left) * policy.lookup_refill)
+        return Decision("look_up")
+    return Decision("not_now", retry_after=(1 - left) * policy.lookup_refill)
 
 
 def lookups_left(state: KeyCacheState, policy: CachePolicy, now: Instant) -> float:
@@ -231,12 +230,12 @@ def lookups_left(state: KeyCacheState, policy: CachePolicy, now: Instant) -> flo
 
 def lookup_taken(state: KeyCacheState, policy: CachePolicy, now: Instant) -> KeyCacheState:
     """Return the state after a fetch for an unknown kid was begun."""
-    return state._replace(lookups=lookups_left(state, policy, now) - 1, lookups_at=now.monotonic)
+    return state.replaced(lookups=lookups_left(state, policy, now) - 1, lookups_at=now.monotonic)
 
 
 def lookup_returned(state: KeyCacheState, policy: CachePolicy, now: Instant) -> KeyCacheState:
     """Return the state after that fetch failed: it does not count, the backoff does."""
-    return state._replace(lookups=min(policy.lookups, lookups_left(state, policy, now) + 1), lookups_at=now.monotonic)
+    return state.replaced(lookups=min(policy.lookups, lookups_left(state, policy, now) + 1), lookups_at=now.monotonic)
 
 
 def kid_missing(state: KeyCacheState, policy: CachePolicy, kid: str, now: Instant) -> KeyCacheState:
@@ -246,7 +245,7 @@ def kid_missing(state: KeyCacheState, policy: CachePolicy, kid: str, now: Instan
         del believed[next(iter(believed))]
     if policy.missing_kids:
         believed[kid] = now.monotonic + policy.missing_for
-    return state._replace(missing=MappingProxyType(believed))
+    return state.replaced(missing=MappingProxyType(believed))
 
 
 def keys_loaded(
@@ -275,7 +274,7 @@ def keys_loaded(
     else:
         soft_after = min(max(max_age, policy.soft_min), policy.soft_max)
     soft_after = min(soft_after, policy.hard_after)
-    return state._replace(
+    return state.replaced(
         key_set=state.key_set if key_set is None else key_set,
         loaded_at=now,
         soft_after=soft_after,
@@ -322,7 +321,7 @@ def fetch_failed(
         wait = policy.backoff_cold * (0.95 + 0.1 * chance)
     else:
         wait = min(policy.backoff_max, policy.backoff_first * 2.0 ** min(failures - 1, 32)) * chance
-    return state._replace(failures=failures, next_attempt=now.monotonic + wait, last_error=error)
+    return state.replaced(failures=failures, next_attempt=now.monotonic + wait, last_error=error)
 
 
 def parse_max_age(cache_control: str) -> float | None:
