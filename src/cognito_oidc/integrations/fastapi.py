@@ -10,9 +10,10 @@ from typing import Final, NamedTuple
 
 try:
     from fastapi import HTTPException
-    from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowAuthorizationCode, OAuthFlows
-    from fastapi.security import SecurityScopes
-    from fastapi.security.base import SecurityBase
+    from fastapi.openapi.models import HTTPBearer, OAuthFlowAuthorizationCode, OAuthFlows
+    from fastapi.openapi.models import OAuth2 as OAuth2Scheme
+    from fastapi.openapi.models import SecurityBase as SecurityScheme
+    from fastapi.security import OAuth2, SecurityScopes
     from starlette.requests import HTTPConnection
 except ImportError as _missing:
     raise ImportError(
@@ -50,7 +51,7 @@ class _Requirements(NamedTuple):
     resource: str | None = None
 
 
-class AccessTokenBearer(SecurityBase):
+class AccessTokenBearer(OAuth2):  # of all schemes, older versions of FastAPI show the scopes of these alone
     """A security dependency that gives the claims of the access token in the `Authorization` header.
 
     ```python
@@ -62,7 +63,16 @@ class AccessTokenBearer(SecurityBase):
     that is refused ends as FastAPI's `HTTPException`: 401 or 403 with the challenge of RFC 6750, 400 for several
     headers, 503 with `Retry-After` while the keys cannot be had. Its `detail` is the error's `code`, its `__cause__`
     the error.
+
+    Attributes:
+        model: The security scheme, as the document has it.
+        scheme_name: Its name there.
+        auto_error: Whether a request without a token is refused.
     """
+
+    model: SecurityScheme
+    scheme_name: str
+    auto_error: bool
 
     def __init__(
         self,
@@ -89,8 +99,7 @@ class AccessTokenBearer(SecurityBase):
         self._verifier = verifier
         self._pool = pool or (verifier.pool if isinstance(verifier, TokenVerifier) else None)
         self._required = _Requirements()
-        self._auto_error = auto_error
-        self.scheme_name = scheme_name
+        super().__init__(scheme_name=scheme_name, auto_error=auto_error)
         self.model = _scheme_of(self._pool, dict(scopes or {}), description)
 
     def requiring(
@@ -126,7 +135,9 @@ class AccessTokenBearer(SecurityBase):
         vars(stricter)["_required"] = self._required._replace(**more)
         return stricter
 
-    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> AccessTokenClaims | None:
+    async def __call__(  # type: ignore[override]  # FastAPI calls it by the names of its parameters
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
+    ) -> AccessTokenClaims | None:
         """Return the claims of the request's token; called by FastAPI.
 
         Raises:
@@ -143,7 +154,7 @@ class AccessTokenBearer(SecurityBase):
                 resource=required.resource,
             )
         except MissingTokenError as error:
-            if not self._auto_error:
+            if not self.auto_error:
                 return None
             raise _refusal(error) from error
         except (BearerUsageError, TokenVerificationError, KeysUnavailableError) as error:
@@ -185,7 +196,7 @@ class AccessTokenBearer(SecurityBase):
         }
 
 
-def _scheme_of(pool: UserPool | None, scopes: dict[str, str], description: str | None) -> OAuth2 | HTTPBearer:
+def _scheme_of(pool: UserPool | None, scopes: dict[str, str], description: str | None) -> OAuth2Scheme | HTTPBearer:
     """Return the security scheme of the document.
 
     Source: OpenAPI Specification 3.1.0 section 4.8.27.
@@ -199,7 +210,7 @@ def _scheme_of(pool: UserPool | None, scopes: dict[str, str], description: str |
         refreshUrl=metadata.token_endpoint,
         scopes=scopes,
     )
-    return OAuth2(flows=OAuthFlows(authorizationCode=flow), description=description)
+    return OAuth2Scheme(flows=OAuthFlows(authorizationCode=flow), description=description)
 
 
 def _refusal(error: BearerUsageError | TokenVerificationError | KeysUnavailableError) -> HTTPException:
