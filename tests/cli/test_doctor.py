@@ -106,6 +106,8 @@ def test_a_machine_is_looked_at_too(shop: ServedShop) -> None:
         pytest.param(nothing, {"scopes": "openid offline_access"}, ["offline_access"], id="offline"),
         pytest.param(nothing, {"scopes": "email"}, ["scope_needs_openid"], id="no-openid"),
         pytest.param(nothing, {"redirect_uri": "http://shop.example/callback"}, ["redirect_uri_form"], id="http"),
+        pytest.param(nothing, {"redirect_uri": "http://localhost:99999/cb"}, ["redirect_uri_form"], id="no-port"),
+        pytest.param(nothing, {"redirect_uri": None, "client_secret": None}, ["secret_missing"], id="no-login-at-all"),
         pytest.param(
             nothing,
             {"redirect_uri": f"{CALLBACK}/", "scopes": "openid orders/delete", "provider": "Crop"},

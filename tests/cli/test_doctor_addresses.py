@@ -87,6 +87,8 @@ NO_DOMAIN: dict[str, object] = {
             id="both-hosts-say-the-updated",
         ),
         pytest.param(reply(404), reply(document=document(UPDATED)), {"issuer": "issuer_type"}, id="only-the-other"),
+        pytest.param(reply(503), reply(document=document(UPDATED)), {"discovery": "unknown"}, id="a-fault-at-its-own"),
+        pytest.param(NO_REPLY, reply(document=document(UPDATED)), {"discovery": "unknown"}, id="no-answer-of-its-own"),
         pytest.param(reply(404), reply(404), {"discovery": "pool_not_found"}, id="no-pool"),
         pytest.param(reply(503), reply(503), {"discovery": "unknown"}, id="a-fault-there"),
         pytest.param(NO_REPLY, NO_REPLY, {"discovery": "unknown"}, id="no-answer"),

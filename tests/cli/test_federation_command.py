@@ -1,7 +1,7 @@
 """`federation`: the plan of two profiles, its check against the emulator, and what it creates in moto."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from cognito_oidc import Federation, UserPool
 from cognito_oidc.cli import cli
+from cognito_oidc.cli.aws_pools import AwsPools
 from cognito_oidc.cli.console import MisconfiguredError
 from cognito_oidc.cli.federation_steps import (
     HIDDEN,
@@ -282,6 +283,28 @@ def test_a_run_that_ended_early_goes_on(cognito: Any, pools: tuple[str, str, str
     provider = cognito.describe_identity_provider(UserPoolId=shop, ProviderName="Corp")["IdentityProvider"]
     assert provider["ProviderDetails"]["client_id"] == made["ClientId"]
     assert len(cognito.list_user_pool_clients(UserPoolId=corp, MaxResults=60)["UserPoolClients"]) == 1
+
+
+def test_what_was_done_is_said_before_something_fails(
+    cognito: Any,  # noqa: ANN401 - the same
+    pools: tuple[str, str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where AWS refuses the second step the first is on record, with AWS's own code, and another run goes on."""
+    change = AwsPools.change
+
+    def refused(self: AwsPools, operation: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        if operation == "create_identity_provider":
+            arguments = {**arguments, "UserPoolId": f"{REGION}_Gone00000"}
+        return change(self, operation, arguments)
+
+    monkeypatch.setattr(AwsPools, "change", refused)
+    result = run("--apply", "--yes")
+    assert " ".join(result.stdout.split()).startswith("Done: create the app client federation-")
+    assert "AWS refused CreateIdentityProvider: ResourceNotFoundException" in result.stderr
+    assert result.exit_code == 6
+    monkeypatch.setattr(AwsPools, "change", change)
+    assert "Done: create the provider Corp" in run("--apply", "--yes").stdout
 
 
 def test_nobody_is_asked_where_nobody_is(cognito: Any, pools: tuple[str, str, str]) -> None:  # noqa: ANN401 - the same

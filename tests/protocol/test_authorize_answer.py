@@ -80,6 +80,10 @@ def test_what_is_not_chosen_is_not_sent() -> None:
         pytest.param(answer(400), "refused", None, id="bad-request"),
         pytest.param(answer(404), "refused", None, id="not-found"),
         pytest.param(answer(403), "unclear", None, id="a-firewall"),
+        pytest.param(answer(407), "unclear", None, id="a-proxy"),
+        pytest.param(
+            answer(302, f"{CALLBACK}?error=server_error"), "unclear", "server_error", id="a-fault-told-to-the-callback"
+        ),
         pytest.param(answer(429), "unclear", None, id="a-quota"),
         pytest.param(answer(500), "unclear", None, id="a-fault"),
     ],

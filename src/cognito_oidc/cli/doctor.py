@@ -116,7 +116,7 @@ def _compared(subject: Subject) -> list[Check]:
             providers=pools.providers(pool_id),
         )
     except CommandError as error:
-        return [unknown("AWS settings", f"{error.message}.")]
+        return [unknown("AWS settings", f"{error.message.rstrip('.')}.")]
     return judge_app_client(subject, settings)
 
 

@@ -73,7 +73,7 @@ def judge_discovery(subject: Subject, reply: Reply, other: Reply) -> list[Check]
     """
     metadata, problem = _metadata(subject, reply)
     elsewhere, _ = _metadata(subject, other)
-    if metadata is None and elsewhere is not None:
+    if isinstance(problem, ProtocolError) and elsewhere is not None:  # not where its host only failed to answer
         return [_other_issuer(subject, elsewhere.issuer)]
     if metadata is None:
         return [_no_document(subject, reply, problem)]
@@ -88,7 +88,7 @@ def judge_discovery(subject: Subject, reply: Reply, other: Reply) -> list[Check]
         )
         checks.append(unknown("issuer", said))
     else:
-        checks.append(good("issuer", f"Tokens carry {metadata.issuer}."))
+        checks.append(good("issuer", f"It is {metadata.issuer}, as the document says."))
     return [*checks, *_judge_named_domain(subject, metadata)]
 
 
@@ -172,8 +172,7 @@ def judge_domain(subject: Subject, reply: Reply, *, network_works: bool) -> Chec
         silence="Without a domain there is no Cognito that could answer: the browser shows an error of its own.",
         cure=(
             f"Compare {subject.setting('domain')} with the console (Branding, Domain). A prefix works within a minute "
-            "after "
-            "it was made, a custom domain needs its DNS alias and up to an hour."
+            "after it was made, a custom domain needs its DNS alias and up to an hour."
         ),
         topic="ConfigurationError: ... needs the pool's domain",
     )
@@ -216,8 +215,8 @@ def _other_issuer(subject: Subject, actual: str) -> Check:
         ),
         cure=(
             f'Write issuer_type = "{moved}" into {subject.file}. Whatever compares iss with a fixed text (API '
-            "Gateway, "
-            "a load balancer, another library, a pool that this one is the provider of) has to learn the new one."
+            "Gateway, a load balancer, another library, a pool that this one is the provider of) has to learn the new "
+            "one."
         ),
         topic=_ISSUER_MOVED,
     )
@@ -276,8 +275,7 @@ def _bad_certificate(about: str, reply: Reply) -> Check:
         silence="The connection ends before Cognito is asked anything.",
         cure=(
             "If a proxy of your company opens TLS, let Python trust its certificate (SSL_CERT_FILE). On a custom "
-            "domain, "
-            "look whether its ACM certificate (us-east-1) covers this name and is not expired."
+            "domain, look whether its ACM certificate (us-east-1) covers this name and is not expired."
         ),
         topic="A certificate cannot be trusted",
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WHERE: Final = "console: App clients, Login pages"
 _READS: Final = {"email": ("email", "email_verified"), "phone": ("phone_number", "phone_number_verified")}
+_PREFIX_DOMAINS: Final = ".amazoncognito.com"
 _RESETS: Final = "UpdateUserPoolClient resets what it is not given"
 
 
@@ -148,9 +149,8 @@ def _judge_callback(subject: Subject, client: Mapping[str, object], uri: str) ->
         code="redirect_mismatch",
         found=f"{visible(uri)} is not in CallbackURLs of {subject.app_client}. {_beside(uri, registered)}",
         silence=(
-            "Cognito says redirect_mismatch on a page of its own and sends nobody back, so that a false address in "
-            "a link "
-            "gets nothing. It does not say which URLs it has."
+            "Cognito says redirect_mismatch on a page of its own and sends nobody back, so that a false address in a "
+            "link gets nothing. It does not say which URLs it has."
         ),
         cure=f"Make both the same, in {subject.place} or in CallbackURLs ({_WHERE}, Allowed callback URLs). {_RESETS}.",
         topic="redirect_mismatch",
@@ -205,8 +205,7 @@ def _judge_provider(
         found=found,
         silence=(
             "Cognito says 'Login option is not available' to a provider that is not there, not switched on, or "
-            "misspelt, "
-            "on a page of its own."
+            "misspelt, on a page of its own."
         ),
         cure=cure,
         topic="Login option is not available. Please try another one",
@@ -284,7 +283,8 @@ def _judge_issuer(subject: Subject, pool: Mapping[str, object]) -> Check:
 def _judge_domain(subject: Subject, pool: Mapping[str, object]) -> list[Check]:
     real = [str(pool[name]) for name in ("Domain", "CustomDomain") if pool.get(name)]
     ours = subject.pool.domain
-    if ours is None or "://" in ours or ours.partition(".")[0] in real or ours in real:
+    prefix = ours.partition(".")[0] if ours is not None and ours.endswith(_PREFIX_DOMAINS) else ours
+    if ours is None or "://" in ours or prefix in real:
         return []
     return [
         wrong(

@@ -75,8 +75,7 @@ def _refused(subject: Subject) -> Check:
             silence=silence,
             cure=(
                 f"Say where its secret is: {subject.setting('client_secret_from')}. For a program that can keep none "
-                "(a "
-                "browser, a telephone) make another app client, without a secret."
+                "(a browser, a telephone) make another app client, without a secret."
             ),
             topic=topic,
         )
@@ -87,8 +86,7 @@ def _refused(subject: Subject) -> Check:
         silence=silence,
         cure=(
             f"Look at where {subject.setting('client_secret_from')} leads: another client's secret, a deleted one (a "
-            "client "
-            "can have two), or a secret for a client that has none."
+            "client can have two), or a secret for a client that has none."
         ),
         topic=topic,
     )

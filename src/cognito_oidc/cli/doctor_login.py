@@ -77,8 +77,7 @@ def judge_client(subject: Subject, answers: Answers, *, other_domain: str | None
             cure=(
                 "In the console, App clients, Login pages: switch on Authorization code grant. By the API, "
                 "AllowedOAuthFlowsUserPoolClient must be true and AllowedOAuthFlows must have code; "
-                "UpdateUserPoolClient "
-                "resets what it is not given."
+                "UpdateUserPoolClient resets what it is not given."
             ),
             topic="unauthorized_client at the callback",
         )
@@ -97,8 +96,8 @@ def _login_refused(subject: Subject, refused: AuthorizeAnswer, other_domain: str
         found=f"The login of {subject.app_client} is refused: Cognito {said}.",
         silence=_NO_WORD,
         cure=(
-            f"{domain}Compare {subject.setting('client_id')} with the console: it must be of this very pool. If it is, "
-            "look whether the app client has any identity provider (Cognito user pool directory, or others) "
+            f"{domain}Compare {subject.setting('client_id')} with the console: it must be of this very pool. If it "
+            "is, look whether the app client has any identity provider (Cognito user pool directory, or others) "
             "switched on."
         ),
         topic="Login option is not available. Please try another one",
@@ -127,8 +126,7 @@ def judge_callback(subject: Subject, uri: str, answer: AuthorizeAnswer | None, s
         told = ", ".join(differences(uri, registered))
         cure = (
             f"{visible(registered)} is registered, which has {told}. Change {subject.setting('redirect_uris')} to it, "
-            "or add "
-            f"{visible(uri)} to the callback URLs of the app client"
+            f"or add {visible(uri)} to the callback URLs of the app client"
         )
     return wrong(
         about,
@@ -168,8 +166,7 @@ def judge_scopes(subject: Subject, answer: AuthorizeAnswer | None, single: Answe
         ),
         cure=(
             "Switch it on for the app client (console: App clients, Login pages, OpenID Connect scopes or Custom "
-            "scopes), "
-            f"or take it out of {subject.setting('scopes')}. A custom scope needs its resource server first."
+            f"scopes), or take it out of {subject.setting('scopes')}. A custom scope needs its resource server first."
         ),
         topic=_CALLBACK_TOPIC,
     )
@@ -205,8 +202,8 @@ def judge_provider(
         return unknown(about, said)
     offered = next((one for one, came in spellings.items() if is_taken(came)), None)
     cure = (
-        f"Create the provider under exactly this name, or switch it on for {subject.app_client} (console: App clients, "
-        "Login pages, Identity providers)."
+        f"Create the provider under exactly this name, or switch it on for {subject.app_client} (console: App "
+        "clients, Login pages, Identity providers)."
     )
     if offered is not None:
         cure = (

@@ -80,8 +80,8 @@ def _judge_client_id(subject: Subject, query: Mapping[str, str]) -> list[Check]:
                 f"The application is app client {visible(client_id)}, {subject.place} is {visible(subject.client_id)}."
             ),
             silence=(
-                "Each app client has callback URLs, scopes and providers of its own; Cognito compares with the one "
-                "it is told."
+                "Each app client has callback URLs, scopes and providers of its own; Cognito compares with the one it "
+                "is told."
             ),
             cure="Give both the same client_id, or look at the profile of the application's app client.",
             topic="InvalidClientError: invalid_client",
@@ -154,10 +154,9 @@ def _judge_nonce(query: Mapping[str, str], plain: AuthorizeAnswer | None) -> lis
             code="no_nonce",
             found=f"The application sends no nonce, and people sign in through {chosen or 'another provider'}.",
             silence=(
-                "Cognito then puts the random nonce that it sent the provider into the first ID token, and none "
-                "into the "
-                "next one: a library that compares them fails at the first login and never again, which looks like "
-                "luck."
+                "Cognito then puts the random nonce that it sent the provider into the first ID token, and none into "
+                "the next one: a library that compares them fails at the first login and never again, which looks "
+                "like luck."
             ),
             cure="Send a random nonce with every login and compare it with the ID token's. CognitoClient always does.",
             topic="InvalidClaimError: nonce",

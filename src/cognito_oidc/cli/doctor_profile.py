@@ -91,7 +91,7 @@ class Subject:
     def loopback_ports(self) -> Mapping[str, int]:
         """Callback URLs on this machine, each with its port."""
         ports = {}
-        for uri in self.redirect_uris:
+        for uri in self.callbacks:
             parts = urlsplit(uri)
             if parts.scheme == "http" and parts.hostname in _LOOPBACK_HOSTS:
                 ports[uri] = parts.port or 80
@@ -155,8 +155,7 @@ def _judge_domain(subject: Subject) -> Check | None:
         found=f"{subject.place} names no domain.",
         silence=(
             "Keys and discovery answer without one, so the pool looks complete; login, tokens and userInfo do not "
-            "exist "
-            "until it has a domain."
+            "exist until it has a domain."
         ),
         cure=(
             "Put domain into the profile (or COGNITO_DOMAIN): the console has it under Branding, Domain. If there is "
@@ -220,26 +219,23 @@ def _form_of(uri: str) -> str | None:
     """Say what keeps a callback URL from being registered, if anything does."""
     try:
         check_redirect_uri(uri, what="The callback URL")
+        urlsplit(uri).port  # noqa: B018 - it may be out of range
     except ConfigurationError as error:
         return str(error)
+    except ValueError:
+        return "its port is none: expected 1 to 65535."
     return None
 
 
 def _judge_purpose(subject: Subject) -> Check | None:
+    """Say what cannot be looked at without a callback URL; whoever verifies tokens needs neither it nor a secret."""
     if subject.redirect_uris or subject.machine:
         return None
-    return wrong(
-        "callback URL",
-        code="no_redirect_uri",
-        found=f"{subject.place} has no callback URL, and no secret with which a machine could get a token.",
-        silence="Cognito is not asked at all: a login needs somewhere to come back to.",
-        cure=(
-            "For people, put redirect_uris (or ports) into the profile, as registered at the app client. For a "
-            "machine, "
-            "put client_secret_from."
-        ),
-        topic="redirect_mismatch",
+    said = (
+        f"{subject.place} has no callback URL and no secret: enough to verify tokens, and no login can be looked at. "
+        f"For one write {subject.setting('redirect_uris')}, as registered at the app client."
     )
+    return unknown("callback URL", said)
 
 
 def _judge_scopes(subject: Subject) -> Check | None:

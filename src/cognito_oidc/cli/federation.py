@@ -222,9 +222,7 @@ def _apply(plan: Federation, client_id: str | None, *, change: bool, yes: bool) 
     wanted = [step for step in steps if change or not step.changes]
     if wanted and not yes:
         _ask(wanted)
-    done, left = apply.do(change=change)
-    for step in done:
-        click.echo(wrapped(f"Done: {step.said}", ""))
+    left = apply.do(change=change, tell=lambda step: click.echo(wrapped(f"Done: {step.said}", "")))
     for step in left:
         click.echo(wrapped(f"Left: {step.said} (--change does it)", ""))
     if not steps:

@@ -14,7 +14,7 @@ from cognito_oidc.cli.console import MisconfiguredError
 from cognito_oidc.cli.federation_steps import LATER, downstream_step, provider_step, upstream_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cognito_oidc import Federation
     from cognito_oidc.cli.federation_steps import Step
@@ -56,16 +56,19 @@ class Apply:
         """Return what has to be done, by what was read."""
         return [step for step in self._steps() if step is not None]
 
-    def do(self, *, change: bool) -> tuple[list[Step], list[Step]]:
+    def do(self, *, change: bool, tell: Callable[[Step], None]) -> list[Step]:
         """Create what is missing, and change what is set otherwise where that is wanted.
 
+        Args:
+            change: Whether it is.
+            tell: Told each step as soon as it is done.
+
         Returns:
-            What was done, and what was left.
+            What was left.
 
         Raises:
             CommandError: AWS refused; what was done before stays, and another run goes on from there.
         """
-        done: list[Step] = []
         left: list[Step] = []
         for step in self._steps():  # one after the other: a step is made when those before it are done
             if step is None:
@@ -77,8 +80,8 @@ class Apply:
             answer = pools.change(step.operation, step.arguments)
             if step.operation == "create_user_pool_client":
                 self._upstream_client = answer["UserPoolClient"]
-            done.append(step)
-        return done, left
+            tell(step)
+        return left
 
     def _steps(self) -> Iterator[Step | None]:
         yield upstream_step(self._plan, self._upstream_client, self._accepted)

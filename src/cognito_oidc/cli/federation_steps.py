@@ -100,8 +100,7 @@ def provider_step(plan: Federation, found: Mapping[str, object] | None) -> Step 
     if found.get("ProviderType") != "OIDC":
         raise MisconfiguredError(
             f"provider {name} of {plan.downstream.pool_id} is of the type {found.get('ProviderType')}, and the plan "
-            "needs "
-            "OIDC: choose another --provider-name"
+            "needs OIDC: choose another --provider-name"
         )
     differing = differences(planned, found)
     if not differing:

@@ -66,7 +66,7 @@ def variants(url: str) -> tuple[str, ...]:
         port = _port(parts)
         others = [each for each in _LOOPBACK if each != name]
         found += [parts._replace(netloc=f"{each}:{port}" if port else each).geturl() for each in others]
-    else:
+    elif parts.scheme in {"http", _HTTPS}:
         found.append(parts._replace(scheme="http" if parts.scheme == _HTTPS else _HTTPS).geturl())
     found.append(url.strip().lower())
     return tuple(dict.fromkeys(one for one in found if one != url))

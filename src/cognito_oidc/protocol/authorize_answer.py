@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 AuthorizeOutcome = Literal["login", "provider", "page", "refused", "unclear"]
 
 _HTTP_OK: Final = 200
-_BUSY_OR_BLOCKED: Final = (403, 429)  # a firewall, or a quota: neither says anything about the request
+# A firewall, a proxy that wants a login of its own, a timeout, a quota: none says anything about the request.
+_ABOUT_SOMETHING_ELSE: Final = (403, 407, 408, 429)
+_FAULTS: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 section 4.1.2.1
 _CLIENT_ERRORS: Final = range(400, 500)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _LOGIN_PAGES: Final = ("/login", "/oauth2/login")  # wire sheet 2.2
@@ -118,7 +120,7 @@ def _outcome(status: int, error: str | None, target: str, endpoint: str) -> Auth
         return "page"
     if status in _REDIRECTS and target:
         if error is not None:
-            return "refused"
+            return "unclear" if error in _FAULTS else "refused"
         base = endpoint.removesuffix(_AUTHORIZE)
         path = target.removeprefix(base).partition("?")[0]
         if path in _LOGIN_PAGES:
@@ -126,7 +128,7 @@ def _outcome(status: int, error: str | None, target: str, endpoint: str) -> Auth
         if path == "/error":
             return "refused"
         return "unclear" if target.startswith(f"{base}/") else "provider"
-    return "refused" if status in _CLIENT_ERRORS and status not in _BUSY_OR_BLOCKED else "unclear"
+    return "refused" if status in _CLIENT_ERRORS and status not in _ABOUT_SOMETHING_ELSE else "unclear"
 
 
 def _absolute(endpoint: str, location: str) -> str:
