@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from itertools import count
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
@@ -18,6 +19,7 @@ from cognito_oidc.protocol.authorization import (
     LANGUAGES,
     AuthorizationRequest,
     authorization_request,
+    check_identity_providers,
     check_redirect_uri,
     check_resource,
     check_scopes,
@@ -368,6 +370,16 @@ def test_a_uri_that_can_be_registered_comes_back(uri: str) -> None:
         pytest.param("file:///etc/passwd", "the browser would run or open it", id="a file"),
         pytest.param("https:///cb", "it has no host", id="three slashes"),
         pytest.param("https://[::1/cb", "it has no host", id="half a bracket"),
+        pytest.param("https://app.example.com@evil.example/cb", "must not hold user information", id="a user"),
+        pytest.param("https://app.example.com:80@evil.example", "must not hold user information", id="a password"),
+        pytest.param("https://evil.example\\@app.example.com/", "it holds a backslash", id="a backslash"),
+        pytest.param("https://app.example.com/\\evil.example", "it holds a backslash", id="a backslash in the path"),
+        pytest.param("https://app.example.com:65536/cb", "a port that is none", id="no port"),
+        pytest.param("https://app.example.com:x/cb", "a port that is none", id="a port of letters"),
+        pytest.param("https://app.example.com:0/cb", "port 0 cannot be reached", id="port 0"),
+        pytest.param("http://localhost:0/cb", "port 0 cannot be reached", id="port 0 of localhost"),
+        pytest.param("about:blank", "the browser would run or open it", id="a page of the browser"),
+        pytest.param("blob:https://app.example.com/1", "the browser would run or open it", id="a blob"),
     ],
 )
 def test_a_uri_that_cannot_be_registered_is_refused(uri: str, problem: str) -> None:
@@ -375,6 +387,32 @@ def test_a_uri_that_cannot_be_registered_is_refused(uri: str, problem: str) -> N
     with pytest.raises(ConfigurationError, match=r"^logout_uri .* cannot be used: ") as caught:
         check_redirect_uri(uri, what="logout_uri")
     assert problem in str(caught.value)
+
+
+def test_names_of_providers_come_back_as_a_tuple() -> None:
+    """Whatever they were handed in as."""
+    assert check_identity_providers(iter(["Corp", "COGNITO"])) == ("Corp", "COGNITO")
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        pytest.param("Corp", r"got one text: write \('Corp',\)", id="one text"),
+        pytest.param(["Corp", 7], "each a text", id="a number among them"),
+        pytest.param(7, "got a value of type int", id="a number"),
+    ],
+)
+def test_names_of_providers_are_several_texts(names: Any, problem: str) -> None:  # noqa: ANN401
+    """A mistake is told where the names are handed in, not at the first login."""
+    with pytest.raises(ConfigurationError, match=f"^identity_providers: .*{problem}"):
+        check_identity_providers(names)
+
+
+def test_a_password_in_a_uri_is_not_shown() -> None:
+    """It may be a real one, pasted with the address."""
+    with pytest.raises(ConfigurationError, match="user information") as caught:
+        check_redirect_uri("https://ann:hunter2@app.example.com/cb", what="redirect_uri")
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

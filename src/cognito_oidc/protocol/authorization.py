@@ -19,7 +19,7 @@ from cognito_oidc.protocol.client_authentication import check_client_id
 from cognito_oidc.protocol.encoding import MAX_DEPTH, load_object
 from cognito_oidc.protocol.pkce import derive_code_challenge, generate_code_verifier, generate_opaque_text
 from cognito_oidc.protocol.sealing import seal, unseal
-from cognito_oidc.protocol.wire import is_loopback
+from cognito_oidc.protocol.wire import is_loopback, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # RFC 6749 section 3.3.
 _SCOPE_TOKEN: Final = r"[\x21\x23-\x5b\x5d-\x7e]+"
 _MAX_SCOPES: Final = 50  # M: AllowedOAuthScopes of an app client
-_SCRIPTS_AND_FILES: Final = frozenset({"javascript", "data", "vbscript", "file"})
+_SCRIPTS_AND_FILES: Final = frozenset({"about", "blob", "data", "file", "javascript", "vbscript"})
 _MAX_URI: Final = 1024  # M: CallbackURLs, LogoutURLs
 _NEEDS_OPENID: Final = frozenset({"email", "phone", "profile"})
 _PROMPTS: Final = ("none", "login", "select_account", "consent")
@@ -267,8 +267,8 @@ def check_redirect_uri(uri: str, *, what: str) -> str:
     """Return a callback or logout URL that Cognito could have registered.
 
     Raises:
-        ConfigurationError: Not absolute, with a fragment, too long, a script or a file, or http elsewhere than on
-            loopback.
+        ConfigurationError: Not absolute, with a fragment, too long, a script or a file, http elsewhere than on
+            loopback, or leading elsewhere than it seems to.
 
     Source: AWS, API reference CreateUserPoolClient, CallbackURLs and LogoutURLs.
     """
@@ -283,10 +283,10 @@ def check_redirect_uri(uri: str, *, what: str) -> str:
         problem = "the browser would run or open it here instead of sending it to an application"
     elif uri.lower().startswith("http:") and not is_loopback(uri.partition("?")[0]):
         problem = "http is only accepted for localhost, 127.0.0.1 and [::1]; use https"
-    elif uri.lower().startswith("https:") and not _has_host(uri):
-        problem = "it has no host"
+    elif uri.lower().startswith(("http:", "https:")):
+        problem = _problem_of_authority(uri)
     if problem is not None:
-        msg = f"{what} {shown(uri)} cannot be used: {problem}."
+        msg = f"{what} {shown(without_user(uri) if isinstance(uri, str) else uri)} cannot be used: {problem}."
         raise ConfigurationError(msg)
     return uri
 
@@ -424,8 +424,17 @@ def _several(value: object, *, one: type | UnionType, what: str) -> tuple[object
         raise ConfigurationError(msg) from None
 
 
-def _has_host(uri: str) -> bool:
+def _problem_of_authority(uri: str) -> str | None:
+    """Return why a browser would not go where a web address seems to lead."""
     try:
-        return bool(urlsplit(uri).hostname)
+        parts = urlsplit(uri)
+        port = parts.port
     except ValueError:
-        return False
+        return "it has no host, or a port that is none"
+    if not parts.hostname:
+        return "it has no host"
+    if "\\" in uri:
+        return "it holds a backslash, which browsers read as a slash"
+    if "@" in parts.netloc:
+        return "it must not hold user information (before an @)"
+    return "port 0 cannot be reached" if port == 0 else None

@@ -142,14 +142,14 @@ def check_url(url: str, *, what: str, allow_insecure_http: bool) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        url, problem = _without_user(url), "it is no URL"
+        url, problem = without_user(url), "it is no URL"
     else:
         if not text.startswith(("https://", "http://")) or not parts.hostname:
             problem = "expected an absolute URL that begins with https://"
         elif re.search(r"[^\x21-\x7e]|\\", url) is not None:
             problem = "it holds a character that no URL holds"
         elif "@" in parts.netloc or "?" in url or "#" in url:
-            url, problem = _without_user(url), "it must not hold user information, a query or a fragment"
+            url, problem = without_user(url), "it must not hold user information, a query or a fragment"
         elif port == 0:
             problem = "port 0 cannot be reached"
         elif parts.scheme == "http" and not (allow_insecure_http or is_loopback(url)):
@@ -163,7 +163,7 @@ def check_url(url: str, *, what: str, allow_insecure_http: bool) -> str:
     return url
 
 
-def _without_user(url: str) -> str:
+def without_user(url: str) -> str:
     """Hide what stands before the last @ of an authority: it may be a password."""
     return re.sub(r"(?<=//).*@", "***@", url)
 
