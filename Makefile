@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example-api example-web test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean
+.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -25,6 +25,9 @@ example-api: $(RUN) ## serve an API whose Swagger UI signs people in, beside a l
 
 example-web: $(RUN) ## serve a shop that people sign in to through two pools, beside a local Cognito; examples/README.md
 	$(BIN)/python examples/two_pools_web/main.py
+
+example-job: $(RUN) ## run a scheduled job with a machine's token, beside a local Cognito; examples/README.md
+	$(BIN)/python examples/scheduled_job/main.py
 
 test: $(DEV) ## run the tests, with branch coverage; protocol/ must be covered in full
 	$(BIN)/coverage erase
