@@ -8,12 +8,9 @@ nothing about how a token is replaced, or by whom; that is `token_source`'s.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from cognito_oidc.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from cognito_oidc.protocol.stored_token import StoredToken
 
 EARLY_WINDOW: Final = 60.0
 """Seconds before its end from which a token is replaced while it is still used."""
@@ -38,6 +35,25 @@ class Freshness(Enum):
     DEAD = "dead"  # it cannot be used, nor replaced
 
 
+class Dated(Protocol):
+    """What is asked of a record: a `StoredToken`, or one that was only peeked at."""
+
+    @property
+    def obtained_at(self) -> float:
+        """When the token came, epoch seconds UTC."""
+        ...
+
+    @property
+    def expires_at(self) -> float:
+        """When it ends to be good, likewise."""
+        ...
+
+    @property
+    def lifetime(self) -> float:
+        """The seconds between."""
+        ...
+
+
 def early_window(lifetime: float, chance: float) -> float:
     """Return the seconds before its end from which a token is stale.
 
@@ -50,7 +66,7 @@ def early_window(lifetime: float, chance: float) -> float:
 
 
 def freshness(
-    record: StoredToken, *, now: float, min_ttl: float = 0.0, chance: float = 0.0, renewable: bool = True
+    record: Dated, *, now: float, min_ttl: float = 0.0, chance: float = 0.0, renewable: bool = True
 ) -> Freshness:
     """Return what may be done with the access token of a record.
 
@@ -85,7 +101,7 @@ def failure_pause(failures: int, *, chance: float, without_token: bool) -> float
     return min(longest, _FIRST_PAUSE * 2.0 ** min(failures - 1, 16)) * (0.5 + 0.5 * chance)
 
 
-def check_min_ttl(min_ttl: float, record: StoredToken | None = None) -> float:
+def check_min_ttl(min_ttl: float, record: Dated | None = None) -> float:
     """Return `min_ttl` where it can be met at all.
 
     Args:

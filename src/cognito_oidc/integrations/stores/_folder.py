@@ -3,6 +3,8 @@
 Decides how a file is there whole or not at all, however the process ends, and that nobody but the owner can have put it
 there. On POSIX every file is reached through the opened folder, so that nobody can put another one in its place
 meanwhile. Decides nothing about what is in the files.
+
+Who only looks, such as a command that is started for one token, loads no event loop with it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,6 @@ import time
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
-
-import anyio
 
 from cognito_oidc.errors import StoreError
 
@@ -54,6 +54,15 @@ def in_folder(path: str, work: Callable[[Folder], T]) -> T:
     raise StoreError(msg)
 
 
+def read_text(path: str, key: str) -> bytes | None:
+    """Return the text of a record that `FileTokenStore(path)` keeps under a key, or None.
+
+    Raises:
+        StoreError: The folder cannot be used.
+    """
+    return in_folder(path, lambda folder: folder.read(file_name(key, "json")))
+
+
 @asynccontextmanager
 async def waited_lock(path: str, name: str, *, patience: float) -> AsyncIterator[None]:
     """Hold a lock while the block runs, in all processes of the machine.
@@ -61,6 +70,8 @@ async def waited_lock(path: str, name: str, *, patience: float) -> AsyncIterator
     Raises:
         StoreError: Another one held it, for longer than `patience` seconds.
     """
+    import anyio  # noqa: PLC0415 - not for who only looks
+
     until = time.monotonic() + patience
     pause = _SHORTEST_PAUSE
     # Without a thread, so that nobody can be cancelled between getting it and knowing.

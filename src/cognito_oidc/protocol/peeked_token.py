@@ -1,0 +1,83 @@
+"""What can be told of a stored record at a glance.
+
+Decides whether the text of a record says enough to give its token out again. It judges nothing else and loads nothing
+that is slow to load: a command that is started for one token pays for every import. Whatever it does not understand is
+left to `stored_token`, which reads the whole record or says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cognito_oidc.protocol.encoding import load_object
+
+_SCHEMA: Final = 1
+_MAX_TEXT: Final = 1024 * 1024
+
+
+class PeekedToken(NamedTuple):
+    """The tokens of a record, as they were written.
+
+    Attributes:
+        pool_id: The user pool they are from.
+        client_id: The app client they are for.
+        access_token: The access token.
+        id_token: The ID token, or None.
+        obtained_at: When they came, epoch seconds UTC.
+        expires_at: When the access token ends to be good, likewise.
+        id_token_expires_at: The same of the ID token; None without one.
+        renewable: Whether there is a refresh token.
+    """
+
+    pool_id: str
+    client_id: str
+    access_token: str
+    id_token: str | None
+    obtained_at: float
+    expires_at: float
+    id_token_expires_at: float | None
+    renewable: bool
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds the access token was good for when it came."""
+        return self.expires_at - self.obtained_at
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return f"PeekedToken(client_id={self.client_id!r}, expires_at={self.expires_at!r})"
+
+
+def peek_stored_token(text: bytes) -> PeekedToken | None:
+    """Return what a record says, or None where it must be read whole: it is encrypted, newer, damaged or odd."""
+    try:
+        document = load_object(text) if len(text) <= _MAX_TEXT else {}
+    except ValueError:
+        return None
+    tokens = document.get("tokens")
+    if document.get("schema") != _SCHEMA or not isinstance(tokens, dict):
+        return None
+    texts = document.get("pool_id"), document.get("client_id"), tokens.get("access_token")
+    times = document.get("obtained_at"), tokens.get("expires_at")
+    id_token = tokens.get("id_token")
+    match texts, times:
+        case (str(pool_id), str(client_id), str(access_token)), (
+            int() | float() as obtained,
+            int() | float() as expires,
+        ):
+            return PeekedToken(
+                pool_id=pool_id,
+                client_id=client_id,
+                access_token=access_token,
+                id_token=id_token if isinstance(id_token, str) else None,
+                obtained_at=float(obtained),
+                expires_at=float(expires),
+                id_token_expires_at=_expiry(tokens.get("claims")) if isinstance(id_token, str) else None,
+                renewable=isinstance(tokens.get("refresh_token"), str),
+            )
+    return None
+
+
+def _expiry(claims: object) -> float | None:
+    expires = claims.get("exp") if isinstance(claims, dict) else None
+    return float(expires) if isinstance(expires, int | float) else None
