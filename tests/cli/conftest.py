@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from cognito_oidc.cli import cli
 from cognito_oidc.emulator import tokens
+from tests.cli.home import Home, new_home
 from tests.cli.served_shop import ServedShop, serving_shop
 
 _KEYS: list[RSAPrivateKey] = []
@@ -55,3 +57,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def home(keys_made_once: None, tmp_path: Path) -> Iterator[Home]:
+    """Serve a pool to somebody new, who has a profile for it and has not signed in yet."""
+    with new_home(tmp_path) as new:
+        yield new

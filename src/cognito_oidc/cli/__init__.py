@@ -13,22 +13,29 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cognito_oidc.cli.console import CommandError
-from cognito_oidc.cli.exit_codes import exit_code_of
+from cognito_oidc.cli.exit_codes import ExitCode, exit_code_of
 from cognito_oidc.errors import CognitoOidcError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COMMANDS: Final[Mapping[str, str]] = {
+    "aws-credentials": "cognito_oidc.cli.aws_credentials",
     "demo": "cognito_oidc.cli.demo",
     "doctor": "cognito_oidc.cli.doctor",
     "emulate": "cognito_oidc.cli.emulate",
+    "exec": "cognito_oidc.cli.run_with_token",
     "explain": "cognito_oidc.cli.explain",
     "federation": "cognito_oidc.cli.federation",
+    "login": "cognito_oidc.cli.login",
+    "logout": "cognito_oidc.cli.logout",
+    "revoke": "cognito_oidc.cli.revoke",
+    "token": "cognito_oidc.cli.token",
     "urls": "cognito_oidc.cli.urls",
+    "userinfo": "cognito_oidc.cli.userinfo",
     "verify": "cognito_oidc.cli.verify",
 }
-"""Where each command is; its module has the command under the command's name."""
+"""Where each command is; its module has the command under the command's name, or else under the module's."""
 
 
 class _Commands(click.Group):
@@ -40,7 +47,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        path = _COMMANDS[cmd_name]
+        module = import_module(path)
+        command: click.Command = getattr(module, cmd_name, None) or getattr(module, path.rpartition(".")[2])
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -48,6 +57,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except CognitoOidcError as error:
             raise CommandError(str(error), exit_code_of(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -61,6 +73,9 @@ def cli(ctx: click.Context) -> None:
       cognito-oidc demo
     To run a local Cognito for an application that is being written:
       cognito-oidc emulate
+    To get a token into a script:
+      cognito-oidc login
+      TOKEN=$(cognito-oidc token)
     To find out why a login does not work:
       cognito-oidc doctor
 

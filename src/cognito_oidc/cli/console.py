@@ -28,7 +28,7 @@ _NOTE_COLUMN: Final = _SHORT + len("...") + 2
 class CommandError(click.ClickException):
     """What ends a command in one line on standard error. Usage errors are click's own."""
 
-    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
+    def __init__(self, message: str, exit_code: int = ExitCode.FAILED) -> None:
         """Say what went wrong, and how the command ends."""
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc] # click reads it from the instance

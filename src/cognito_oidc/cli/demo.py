@@ -79,9 +79,5 @@ def demo(ctx: click.Context, *, story: StoryName, browser: bool, timeout: int, p
 
     from cognito_oidc.cli.story import tell
 
-    try:
-        good = asyncio.run(tell(Console(), story, patience=timeout if browser else None, port=port))
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted.", err=True)
-        ctx.exit(ExitCode.INTERRUPTED)
-    ctx.exit(0 if good else 1)
+    good = asyncio.run(tell(Console(), story, patience=timeout if browser else None, port=port))
+    ctx.exit(ExitCode.OK if good else ExitCode.FAILED)

@@ -37,7 +37,11 @@ _FLAGS: Final = (
     click.option("--provider", metavar="NAME", help="The provider that people sign in with."),
     click.option("--logout-uri", metavar="URL", help="A sign-out URL of the app client."),
     click.option("--identity-pool-id", metavar="ID", help="The identity pool, for AWS credentials."),
-    click.option("--store", type=click.Choice(["keyring", "file"]), help="Where sign-ins are kept. [default: keyring]"),
+    click.option(
+        "--store",
+        type=click.Choice(["keyring", "file"]),
+        help="Where tokens are kept. [default: keyring for people, nowhere for machines]",
+    ),
 )
 _NAMES: Final = (
     "pool_id",

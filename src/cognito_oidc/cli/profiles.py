@@ -17,6 +17,8 @@ from cognito_oidc.cli.secret_source import SecretSource
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
+
     from cognito_oidc import CognitoClient, UserPool
 
 StoreKind = Literal["keyring", "file"]
@@ -62,7 +64,7 @@ class Profile:
         provider: The provider that people sign in with.
         logout_uri: Where the browser goes after a logout.
         identity_pool_id: The identity pool that exchanges ID tokens for AWS credentials.
-        store: Where sign-ins are kept.
+        store: Where tokens are kept; None is the keyring for people and nowhere for machines.
     """
 
     name: str | None = None
@@ -81,7 +83,7 @@ class Profile:
     provider: str | None = None
     logout_uri: str | None = None
     identity_pool_id: str | None = None
-    store: StoreKind = "keyring"
+    store: StoreKind | None = None
 
     @property
     def is_machine(self) -> bool:
@@ -128,11 +130,12 @@ class Profile:
             allow_insecure_http=self.allow_insecure_http,
         )
 
-    def client(self, *, redirect_uri: str | None = None) -> CognitoClient:
+    def client(self, *, redirect_uri: str | None = None, http_client: httpx.AsyncClient | None = None) -> CognitoClient:
         """Return the library's client for the app client; the secret is read when it is needed.
 
         Args:
             redirect_uri: Where a person comes back to, if one is to sign in.
+            http_client: Instead of the library's own.
 
         Raises:
             CommandError: A setting is missing.
@@ -145,6 +148,7 @@ class Profile:
             client_id=self.need("client_id"),
             client_secret=self.secret.read if self.secret is not None else None,
             redirect_uri=redirect_uri,
+            http_client=http_client,
             scopes=self.scopes or ("openid",),
         )
 

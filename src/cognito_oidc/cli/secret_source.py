@@ -123,7 +123,7 @@ class SecretSource:
     def _secrets_manager(self) -> str:
         try:
             import boto3
-            from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+            from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, HTTPClientError
         except ImportError:
             raise MisconfiguredError(
                 "a secret in AWS Secrets Manager needs boto3: pip install 'cognito-oidc[aws]'"
@@ -136,7 +136,7 @@ class SecretSource:
             content = manager.get_secret_value(SecretId=secret_id).get("SecretString", "")
         except ClientError as error:
             raise self._unusable(f"AWS said {error.response.get('Error', {}).get('Code', 'no')}") from None
-        except (ConnectionError, HTTPClientError) as error:
+        except (EndpointConnectionError, HTTPClientError) as error:
             message = f"the client secret from {self.kind}:{self.where}: {type(error).__name__}"
             raise CommandError(message, ExitCode.NETWORK) from None
         except BotoCoreError as error:  # no credentials, no Region: the text names what is missing and holds no secret
