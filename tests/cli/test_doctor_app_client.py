@@ -159,6 +159,86 @@ def test_a_machine_needs_its_own_flow() -> None:
     assert codes(judged({**good, "AllowedOAuthFlows": ["code"]}, machine)) == ["unauthorized_client"]
 
 
+# --- providers and branding -------------------------------------------------------------------------------------------
+
+
+SCHEMA = [
+    {"Name": "sub", "Required": True, "Mutable": False},
+    {"Name": "email", "Required": True, "Mutable": True},
+    {"Name": "email_verified", "Required": False, "Mutable": True},
+    {"Name": "custom:tenant", "Required": False, "Mutable": False},
+]
+MAPPED = {"username": "sub", "email": "email", "email_verified": "email_verified"}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "client", "codes_found"),
+    [
+        pytest.param(MAPPED, {}, [], id="good"),
+        pytest.param(MAPPED, {"WriteAttributes": ["email"]}, [], id="verified-need-not-be-writable"),
+        pytest.param({"username": "sub"}, {}, ["required_attribute_not_mapped"], id="required"),
+        pytest.param({**MAPPED, "custom:tenant": "org"}, {}, ["mapped_attribute_immutable"], id="immutable"),
+        pytest.param(MAPPED, {"WriteAttributes": ["name"]}, ["mapped_attribute_not_writable"], id="not-writable"),
+    ],
+)
+def test_the_mapping_of_a_provider_is_judged(
+    mapping: dict[str, str], client: dict[str, object], codes_found: list[str]
+) -> None:
+    """What fails at the first or at the second login through a provider is found before it."""
+    shown = AwsSettings(
+        pool={"Domain": "acme", "SchemaAttributes": SCHEMA},
+        client={**GOOD, **client},
+        providers=("Corp",),
+        details={"Corp": {"ProviderType": "OIDC", "AttributeMapping": mapping}},
+    )
+    assert codes(judge_app_client(SUBJECT, shown)) == codes_found
+
+
+def test_userinfo_by_post_cannot_be_told() -> None:
+    """Whether a user pool answers POST is not known: said, and no finding."""
+    details = {"attributes_request_method": "POST", "oidc_issuer": POOL.issuer}
+    shown = AwsSettings(
+        pool={"Domain": "acme"}, client=GOOD, providers=("Corp",), details={"Corp": {"ProviderDetails": details}}
+    )
+    checks = [check for check in judge_app_client(SUBJECT, shown) if check.about == "provider Corp"]
+    assert [check.outcome for check in checks] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("branded", "found"),
+    [
+        pytest.param(False, ["no_branding"], id="none"),
+        pytest.param(True, [], id="there"),
+        pytest.param(None, [], id="classic-or-not-known"),
+    ],
+)
+def test_an_app_client_without_branding_is_found(branded: bool | None, found: list[str]) -> None:
+    """Managed login shows nothing for an app client without a style."""
+    shown = AwsSettings(pool={"Domain": "acme"}, client=GOOD, providers=("Corp",), branded=branded)
+    assert codes(judge_app_client(SUBJECT, shown)) == found
+
+
+def test_branding_is_read_as_aws_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto has no branding: botocore's own stub, which checks both sides against the service model, answers instead."""
+    from botocore.stub import Stubber
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    pools = AwsPools(REGION)
+    asked = {"UserPoolId": POOL.pool_id, "ClientId": "1example23456789"}
+    with Stubber(pools._client) as stub:
+        stub.add_response("describe_user_pool_domain", {"DomainDescription": {"ManagedLoginVersion": 2}})
+        stub.add_response("describe_managed_login_branding_by_client", {"ManagedLoginBranding": {}}, asked)
+        stub.add_client_error("describe_managed_login_branding_by_client", "ResourceNotFoundException")
+        stub.add_client_error("describe_managed_login_branding_by_client", "AccessDeniedException")
+        assert pools.managed_login_version("acme") == 2
+        assert pools.has_branding(POOL.pool_id, "1example23456789")
+        assert not pools.has_branding(POOL.pool_id, "1example23456789")
+        with pytest.raises(CommandError) as denied:
+            pools.has_branding(POOL.pool_id, "1example23456789")
+    assert denied.value.exit_code == 4
+
+
 # --- moto -------------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +290,24 @@ def test_moto_shows_the_settings(cognito: Any) -> None:  # noqa: ANN401 - boto3 
         ("provider", "login_option_not_available"),
         ("scopes", "invalid_scope"),
     ]
+
+
+def test_moto_shows_the_providers(cognito: Any) -> None:  # noqa: ANN401 - the same
+    """The mapping of a provider that was created is read and judged against the pool's schema."""
+    schema = [{"Name": "email", "AttributeDataType": "String", "Required": True, "Mutable": True}]
+    pool_id = cognito.create_user_pool(PoolName="shop", Schema=schema)["UserPool"]["Id"]
+    cognito.create_user_pool_domain(Domain="shop", UserPoolId=pool_id)
+    cognito.create_identity_provider(
+        UserPoolId=pool_id,
+        ProviderName="Corp",
+        ProviderType="OIDC",
+        ProviderDetails={"client_id": "x"},
+        AttributeMapping={"username": "sub"},
+    )
+    client_id = cognito.create_user_pool_client(UserPoolId=pool_id, ClientName="shop", **GOOD)["UserPoolClient"][
+        "ClientId"
+    ]
+    assert doctor(pool_id, client_id, provider="Corp") == [("provider Corp", "required_attribute_not_mapped")]
 
 
 def test_a_client_that_is_not_there_is_a_finding(cognito: Any) -> None:  # noqa: ANN401 - the same

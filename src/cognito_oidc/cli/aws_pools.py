@@ -62,6 +62,16 @@ class AwsPools:
         every = self._pages("list_identity_providers", "Providers", UserPoolId=pool_id)
         return tuple(each["ProviderName"] for each in every)
 
+    def managed_login_version(self, domain: str) -> int | None:
+        """Return 2 for a domain with managed login, 1 for the classic hosted UI, None where AWS does not say."""
+        found = self._call("describe_user_pool_domain", Domain=domain)["DomainDescription"].get("ManagedLoginVersion")
+        return int(found) if found is not None else None
+
+    def has_branding(self, pool_id: str, client_id: str) -> bool:
+        """Tell whether an app client has a branding style."""
+        arguments = {"UserPoolId": pool_id, "ClientId": client_id}
+        return self._find("describe_managed_login_branding_by_client", **arguments) is not None
+
     def accepted_arguments(self, operation: str) -> frozenset[str]:
         """Return the arguments that an operation takes, such as those of UpdateUserPoolClient."""
         return frozenset(self._client.meta.service_model.operation_model(operation).input_shape.members)

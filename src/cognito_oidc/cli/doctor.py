@@ -63,8 +63,9 @@ def doctor(ctx: click.Context, *, profile: Profile, login_url: str | None, aws: 
                                                    an application that does not
                                                    use this library
 
-    --aws needs the extra aws and these permissions: cognito-idp:DescribeUserPool, DescribeUserPoolClient and
-    ListIdentityProviders. The client secret is compared and never shown.
+    --aws needs the extra aws and permissions to read: cognito-idp:DescribeUserPool, DescribeUserPoolClient,
+    ListIdentityProviders, DescribeIdentityProvider, DescribeUserPoolDomain, DescribeManagedLoginBrandingByClient. The
+    client secret is compared and never shown.
 
     \b
     Exit codes:
@@ -103,18 +104,12 @@ def doctor(ctx: click.Context, *, profile: Profile, login_url: str | None, aws: 
 
 def _compared(subject: Subject) -> list[Check]:
     """Return what AWS's API shows, against the profile; where AWS says no, that cannot be told."""
-    from cognito_oidc.cli.aws_pools import AwsPools
-    from cognito_oidc.cli.doctor_app_client import AwsSettings, judge_app_client
+    from cognito_oidc.cli.aws_settings import read_settings
+    from cognito_oidc.cli.doctor_app_client import judge_app_client
     from cognito_oidc.cli.findings import unknown
 
-    pool_id = subject.pool.pool_id
     try:
-        pools = AwsPools(subject.pool.region)
-        settings = AwsSettings(
-            pool=pools.user_pool(pool_id),
-            client=pools.app_client(pool_id, subject.client_id),
-            providers=pools.providers(pool_id),
-        )
+        settings = read_settings(subject)
     except CommandError as error:
         return [unknown("AWS settings", f"{error.message.rstrip('.')}.")]
     return judge_app_client(subject, settings)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cognito_oidc.cli.doctor_profile import LOCAL_USERS
+from cognito_oidc.cli.doctor_provider import judge_providers
 from cognito_oidc.cli.findings import good, unknown, wrong
 from cognito_oidc.cli.spelling import differences, nearest, visible
 
@@ -32,12 +33,16 @@ class AwsSettings:
     Attributes:
         pool: `UserPool` of DescribeUserPool.
         client: `UserPoolClient` of DescribeUserPoolClient; None where the pool has no such client.
-        providers: Names of the pool's external providers; None where they may not be listed.
+        providers: Names of the pool's external providers.
+        details: Those of the app client, name to `IdentityProvider` of DescribeIdentityProvider.
+        branded: Whether the app client has a branding style; None where its domain needs none, or nobody may know.
     """
 
     pool: Mapping[str, object]
     client: Mapping[str, object] | None = field(repr=False)  # holds the secret
-    providers: tuple[str, ...] | None = None
+    providers: tuple[str, ...] = ()
+    details: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)  # hold secrets
+    branded: bool | None = None
 
 
 def judge_app_client(subject: Subject, settings: AwsSettings) -> list[Check]:
@@ -53,6 +58,8 @@ def judge_app_client(subject: Subject, settings: AwsSettings) -> list[Check]:
         if subject.provider is not None:
             checks.append(_judge_provider(subject, client, settings.providers, subject.provider))
         checks += [_judge_attributes(subject, client), _judge_refreshing(subject, client)]
+        checks += judge_providers(subject, pool=settings.pool, client=client, providers=settings.details)
+        checks += _judge_branding(subject, branded=settings.branded)
     return [
         *checks,
         _judge_scopes(subject, client),
@@ -187,17 +194,14 @@ def _judge_scopes(subject: Subject, client: Mapping[str, object]) -> Check:
     )
 
 
-def _judge_provider(
-    subject: Subject, client: Mapping[str, object], providers: tuple[str, ...] | None, name: str
-) -> Check:
+def _judge_provider(subject: Subject, client: Mapping[str, object], providers: tuple[str, ...], name: str) -> Check:
     supported = _texts(client, "SupportedIdentityProviders")
     if name in supported:
         return good("provider", f"SupportedIdentityProviders has {name}.")
-    there = None if providers is None else name in (*providers, LOCAL_USERS)
     found = f"SupportedIdentityProviders of {subject.app_client} lacks {visible(name)}. {_beside(name, supported)}"
     cure = f"Add it to SupportedIdentityProviders ({_WHERE}, Identity providers). {_RESETS}."
-    if there is False:
-        found = f"{found} The pool has no provider of this name either. {_beside(name, providers or ())}"
+    if name not in (*providers, LOCAL_USERS):
+        found = f"{found} The pool has no provider of this name either. {_beside(name, providers)}"
         cure = f"Correct {subject.setting('provider')}, or create the provider under exactly this name and then add it."
     return wrong(
         "provider",
@@ -210,6 +214,25 @@ def _judge_provider(
         cure=cure,
         topic="Login option is not available. Please try another one",
     )
+
+
+def _judge_branding(subject: Subject, *, branded: bool | None) -> list[Check]:
+    """Judge whether managed login has something to show (wire sheet 2.3)."""
+    if branded is not False:
+        return []
+    return [
+        wrong(
+            "branding",
+            code="no_branding",
+            found=f"{subject.app_client} has no branding style, and its domain has managed login.",
+            silence="Everything is answered as it should be; only the page that comes up is empty or an error.",
+            cure=(
+                "Create a style for it (console: Managed login, Create style; CreateManagedLoginBranding), or switch "
+                "the domain to the classic hosted UI."
+            ),
+            topic="Nothing is shown at all",
+        )
+    ]
 
 
 def _judge_attributes(subject: Subject, client: Mapping[str, object]) -> Check:
