@@ -80,12 +80,12 @@ async def test_the_oldest_of_too_many_tabs_is_dropped(browser: Browser, site: Si
     for number in range(7):
         callbacks.append(await browser.depart(f"/orders/{number}"))
         site.cognito.clock.advance(1)
-    assert len(logins(browser)) == 5
+    assert len(logins(browser)) == 4
     answer = await browser.step(callbacks[0])
     assert answer.status_code == 400
     assert "not begun in this browser" in answer.text
-    assert [(await browser.step(url)).headers["location"] for url in callbacks[2:]] == [
-        f"/orders/{number}" for number in range(2, 7)
+    assert [(await browser.step(url)).headers["location"] for url in callbacks[3:]] == [
+        f"/orders/{number}" for number in range(3, 7)
     ]
 
 
@@ -105,7 +105,7 @@ async def test_a_login_leads_nowhere_else(browser: Browser, return_to: str) -> N
 
 
 async def test_a_long_return_address_makes_no_large_cookie(browser: Browser) -> None:
-    """The cookie of a login stays about 1 KB, whatever was asked for: five of them are to fit into one header."""
+    """The cookie of a login stays about 1 KB, whatever was asked for: four of them are to fit into one header."""
     callback = await browser.depart(f"/orders/1?q={'a' * 5000}")
     assert [len(browser.jar[name]) < 1300 for name in logins(browser)] == [True]
     assert (await browser.step(callback)).headers["location"] == "/"
@@ -115,6 +115,7 @@ async def test_a_request_that_is_no_page_is_not_sent_to_log_in(browser: Browser)
     """A script or a picture cannot log in, and must not drop the logins that are under way."""
     answer = await browser.step("/orders/1", headers={"Sec-Fetch-Mode": "cors"})
     assert (answer.status_code, browser.jar) == (401, {})
+    assert answer.headers["www-authenticate"].startswith("Cookie ")
 
 
 async def test_a_form_that_needed_somebody_leads_home(browser: Browser) -> None:
@@ -257,7 +258,7 @@ async def test_a_login_that_cannot_be_read_leaves_no_cookie(browser: Browser) ->
     for number in range(9):
         browser.set_cookie(f"__Host-cognito-login-{number}", "garbage")
     await browser.depart("/orders/1")
-    assert len(logins(browser)) == 5
+    assert len(logins(browser)) == 4
     assert (await browser.open("/orders/2")).status_code == 200
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.websockets import WebSocket
 
@@ -210,6 +211,25 @@ async def test_a_mistake_of_the_application_is_no_503(stored: Site, open_browser
     stored.app.router.routes.append(Route("/wrong", wrong))
     with pytest.raises(ConfigurationError, match="A mistake"):
         await open_browser(stored).step("/wrong")
+
+
+async def test_a_look_that_failed_is_no_answer(build: Build, open_browser: OpenBrowser) -> None:
+    """An error page of the application's own, which looks again, does not take the person for nobody."""
+    store = Broken()
+    site = build(store=store)
+    browser = open_browser(site)
+    await log_in(browser)
+
+    async def careless(request: Request) -> JSONResponse:
+        try:
+            session = await site.login.session(request)
+        except StoreError:
+            session = await site.login.session(request)
+        return JSONResponse(session)
+
+    site.app.router.routes.append(Route("/careless", careless))
+    store.down = True
+    assert (await browser.step("/careless")).status_code == 503
 
 
 async def test_a_store_that_hangs_is_one_that_is_down(

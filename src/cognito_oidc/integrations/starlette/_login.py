@@ -46,13 +46,16 @@ if TYPE_CHECKING:
 SESSION_LIFETIME: Final = 12 * 3600.0
 """Seconds after which a person signs in again, whatever they do. Ours: a working day and its breaks."""
 
-_MAX_LOGINS: Final = 5  # under way in one browser; each is a cookie of about 1 KB
+_MAX_LOGINS: Final = 4  # under way in one browser; each is a cookie of about 1 KB, and many servers take 8 KB in all
 # Longer than a request may be old, so that who comes late is told so, instead of that the cookie is missing.
 _LOGIN_COOKIE_SECONDS: Final = 3600
 _LONGEST_LIFETIME: Final = 400 * 24 * 3600  # RFC 6265bis section 5.5: no browser keeps a cookie for longer
 _MAX_FORM: Final = 8 * 1024
 _RETURN_TO: Final = "return_to"
 _UNKEPT: Final = {"Cache-Control": "no-store"}
+_CHALLENGE: Final = {
+    "WWW-Authenticate": 'Cookie realm="login"'
+}  # RFC 9110 section 15.5.2 wants one
 
 _log: Final = logging.getLogger("cognito_oidc")
 
@@ -185,9 +188,10 @@ class CognitoLogin:
             ConfigurationError: The application lacks `middleware`.
         """
         visit = visit_of(conn, self._visit)
-        if not visit.looked:
-            visit.looked = True
+        visit.looked = True
+        if not visit.knows:
             visit.found = await self._find(conn)
+            visit.knows = True
         return visit.found
 
     def start(
@@ -212,7 +216,7 @@ class CognitoLogin:
         Source: RFC 9700 section 4.11 (return addresses); Fetch Metadata (`Sec-Fetch-Mode`).
         """
         if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
-            return PlainTextResponse("Sign in first.", HTTPStatus.UNAUTHORIZED, headers=_UNKEPT)
+            return PlainTextResponse("Sign in first.", HTTPStatus.UNAUTHORIZED, headers=_UNKEPT | _CHALLENGE)
         address = local_address(_page_asked_for(request) if return_to is None else return_to) or self._home
         sent = sent or self.client.authorization_request()
         _check_openid(sent)

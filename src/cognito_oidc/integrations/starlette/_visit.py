@@ -28,13 +28,15 @@ class Visit:
 
     Attributes:
         looked: Whether the application looked.
+        knows: Whether it got to know; a look that failed is no answer, and the next one looks again.
         found: What it found.
     """
 
-    __slots__ = ("found", "looked")
+    __slots__ = ("found", "knows", "looked")
 
     def __init__(self) -> None:
         self.looked = False
+        self.knows = False
         self.found: LoginSession | None = None
 
 
