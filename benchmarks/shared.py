@@ -16,7 +16,7 @@ import random
 import re
 import sys
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -99,6 +99,21 @@ def access_token(*, key: str = "access", kid: str = ACCESS_KID, **changes: objec
         "username": "alice",
     }
     return signed({**payload, **changes}, key=key, kid=kid)
+
+
+def forged_token() -> str:
+    """Return an access token that a stranger signed, with a signature that takes arithmetic to refuse.
+
+    One that is greater than the key's modulus is refused at a glance, as one of a stranger's may happen to be.
+    """
+    modulus = rsa_key("access").public_key().public_numbers().n
+    number = 0
+    while True:
+        token = access_token(key="stranger", jti=f"forged-{number}")
+        signature = token.rpartition(".")[2]
+        if int.from_bytes(urlsafe_b64decode(signature + "=="), "big") < modulus:
+            return token
+        number += 1
 
 
 def id_token() -> str:

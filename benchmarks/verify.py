@@ -31,6 +31,7 @@ from benchmarks.shared import (
     Case,
     Json,
     access_token,
+    forged_token,
     id_token,
     interleave,
     key_set,
@@ -64,7 +65,7 @@ MISSED: Final = "tokens in turn, memory on, all missed"
 FORGED: Final = "forged"
 GARBAGE: Final = "garbage"
 DOTTED: Final = "garbage with two dots"
-BAD: Final = {FORGED: access_token(key="stranger"), GARBAGE: "garbage" * 100, DOTTED: "abc.def.ghi"}
+BAD: Final = {FORGED: forged_token(), GARBAGE: "garbage" * 100, DOTTED: "abc.def.ghi"}
 _TOKENS: Final = 400  # in turn through a memory of 8: none is ever found
 
 GOALS: Final = (
