@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import ssl
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -57,6 +59,32 @@ async def test_result_and_error_come_through() -> None:
     assert await run_shielded(Work()) == "answer"
     with pytest.raises(ValueError, match="of the work"):
         await run_shielded(fail)
+
+
+class Tokens:
+    """What an exchange returns; a weak reference can be had of it."""
+
+
+@pytest.mark.anyio
+async def test_nothing_of_the_work_is_kept() -> None:
+    """Tokens go when their owner drops them: no cycle and no timer of a time limit holds them any longer."""
+
+    async def work() -> Tokens:
+        with anyio.fail_after(60):
+            await checkpoint()
+        return Tokens()
+
+    gc.collect()
+    gc.disable()
+    try:
+        tokens = await run_shielded(work)
+        watched = weakref.ref(tokens)
+        del tokens
+        for _ in range(3):
+            await checkpoint()
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.anyio

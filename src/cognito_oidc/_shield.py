@@ -6,6 +6,7 @@ Decides when a cancellation takes effect. Decides nothing about what the work is
 from __future__ import annotations
 
 import asyncio
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_own_task: ContextVar[asyncio.Task[Any] | None] = ContextVar("cognito_oidc_own_task", default=None)
+# By a weak reference: contexts live long, in the timers of time limits, and a task keeps what it returned.
+_own_task: ContextVar[weakref.ref[asyncio.Task[Any]] | None] = ContextVar("cognito_oidc_own_task", default=None)
 
 
 class _OwnTask(asyncio.Task[T]):
@@ -31,7 +33,8 @@ class _OwnTask(asyncio.Task[T]):
 
     def cancel(self, msg: Any | None = None) -> bool:  # noqa: ANN401 - as asyncio has it
         """Cancel the task where the work itself asks for it; else do nothing and say so."""
-        return super().cancel(msg) if _own_task.get() is self else False
+        own = _own_task.get()
+        return super().cancel(msg) if own is not None and own() is self else False
 
 
 async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
@@ -53,7 +56,8 @@ async def run_shielded(work: Callable[[], Awaitable[T]]) -> T:
 def _is_in_own_task() -> bool:
     """Tell whether this is such work already. Its context goes further than its task, to threads and other loops."""
     own = _own_task.get()
-    return own is not None and _is_asyncio() and own is asyncio.current_task()
+    task = None if own is None else own()
+    return task is not None and _is_asyncio() and task is asyncio.current_task()
 
 
 def _is_asyncio() -> bool:
@@ -66,7 +70,7 @@ async def _run_in_own_task(work: Callable[[], Awaitable[T]]) -> T:
     over = loop.create_future()
 
     async def begin() -> T:
-        _own_task.set(asyncio.current_task())
+        _own_task.set(weakref.ref(inner))
         try:
             return await work()
         finally:
