@@ -20,12 +20,16 @@ VARIABLE: Final = "COGNITO_OIDC_REDIS_URL"
 
 
 class RedisServer:
-    """A `redis-server`, or a `valkey-server`, that keeps nothing on disk but where `persistent` says so."""
+    """A `redis-server`, or a `valkey-server`, that keeps nothing on disk but where `persistent` says so.
 
-    def __init__(self, *, persistent: bool = False) -> None:
+    With `cluster` it is a cluster of one server, which has all slots.
+    """
+
+    def __init__(self, *, persistent: bool = False, cluster: bool = False) -> None:
         self._program = _program() or "redis-server"
         self._folder = Path(tempfile.mkdtemp(prefix="cognito-oidc-redis-"))
         self._persistent = persistent
+        self._cluster = cluster
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
 
@@ -47,12 +51,19 @@ class RedisServer:
         command = [self._program, "--bind", "127.0.0.1", "--port", str(self.port), "--requirepass", PASSWORD]
         command += ["--save", "", "--dir", str(self._folder), "--loglevel", "warning", "--daemonize", "no"]
         command += ["--appendonly", "yes", "--appendfsync", "always"] if self._persistent else ["--appendonly", "no"]
+        if self._cluster:
+            command += ["--cluster-enabled", "yes", "--cluster-port", str(_free_port())]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         give_up = time.monotonic() + 10
         while not self._answers():
             assert self._process.poll() is None, "redis-server ended at once"
             assert time.monotonic() < give_up, "redis-server does not answer"
             time.sleep(0.01)
+        if self._cluster:
+            self._say("CLUSTER ADDSLOTSRANGE 0 16383")
+            while b"cluster_state:ok" not in self._say("CLUSTER INFO"):
+                assert time.monotonic() < give_up, "the cluster does not come up"
+                time.sleep(0.01)
 
     def stop(self) -> None:
         """Kill it: what it had not written is lost."""
@@ -68,11 +79,14 @@ class RedisServer:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return bool(connection.recv(64))
+            return bool(self._say("PING"))
         except OSError:
             return False
+
+    def _say(self, command: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(f"AUTH {PASSWORD}\r\n{command}\r\nQUIT\r\n".encode())
+            return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
 def installed() -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
@@ -58,6 +59,7 @@ class Backstage:
         }
         self.answers: list[httpx.Response] = []  # what the hosts that were put up answered
         self._apps: dict[str, Any] = {}
+        self._servers = ExitStack()
         self._cookies = httpx.Cookies()
         self._patches = (
             mock.patch.object(httpx.AsyncHTTPTransport, "handle_async_request", self._async_handler()),
@@ -71,9 +73,25 @@ class Backstage:
             patch.start()
 
     def close(self) -> None:
-        """Give the network back."""
+        """Give the network back, and stop what was started."""
+        self._servers.close()
         for patch in reversed(self._patches):
             patch.stop()
+
+    def start_redis(self) -> bool:
+        """Let there be a Redis at REDIS_URL; tell whether one is installed. In CI one must be."""
+        from benchmarks import redis_server
+
+        if os.environ.get("CI") != "true" and not redis_server.installed():
+            return False
+        os.environ["REDIS_URL"] = self._servers.enter_context(redis_server.RedisServer()).url
+        return True
+
+    def start_dynamodb(self, table: str) -> None:
+        """Let boto3 find a DynamoDB, moto's, with a table of this name."""
+        from tests.dynamodb_server import dynamodb
+
+        os.environ.update(self._servers.enter_context(dynamodb(table)))
 
     def put_up(self, host: str, app: object) -> None:
         """Let an ASGI application answer for a host."""

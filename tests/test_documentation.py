@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 DRAWN = ("images/rings.svg",)  # by docs/conf.py, whenever the documentation is built
 PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
 # Languages of blocks that no reader would run as Python, and directives of the site.
-NOT_RUN = {"console", "text", "{eval-rst}", "{toctree}"}
+NOT_RUN = {"console", "json", "terraform", "text", "yaml", "{eval-rst}", "{toctree}"}
 
 
 def _name(page: Path) -> str:

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from benchmarks import redis_server
 from benchmarks.redis_server import RedisServer
+from tests import dynamodb_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,30 +65,13 @@ class SerialClient:
 
 
 @pytest.fixture(scope="session")
-def dynamodb_endpoint() -> Iterator[str]:
-    """Give the address of moto's DynamoDB."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def aws_environment() -> Iterator[dict[str, str]]:
+    """Give the environment by which boto3 finds a DynamoDB with the table `sessions`."""
+    with dynamodb_server.dynamodb("sessions") as environment:
+        yield environment
 
 
 @pytest.fixture(scope="session")
-def dynamodb(dynamodb_endpoint: str) -> SerialClient:
-    """Give a client of an account with the table `sessions`, as the guide defines it."""
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=dynamodb_endpoint,
-        region_name="eu-west-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
-    client.create_table(
-        TableName="sessions",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-    )
-    return SerialClient(client)
+def dynamodb(aws_environment: dict[str, str]) -> SerialClient:
+    """Give a client of it."""
+    return SerialClient(dynamodb_server.client_of(aws_environment))

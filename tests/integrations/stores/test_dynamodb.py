@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from cognito_oidc.errors import ConfigurationError, StoreError
 from cognito_oidc.integrations.stores import _leases
 from cognito_oidc.integrations.stores.dynamodb import DynamoDBTokenStore
 from cognito_oidc.testing import TokenStoreConformance
+from tests.dynamodb_server import GUIDE, client_of, table_of_the_guide
 from tests.integrations.stores.records import CANARY, NOW, record
 
 if TYPE_CHECKING:
@@ -204,22 +207,19 @@ async def test_table_that_is_missing_is_named(dynamodb: SerialClient) -> None:
         await DynamoDBTokenStore("session", client=dynamodb).read("ann")
 
 
-async def test_dynamodb_that_is_not_there_is_a_store_error(make_client: Callable[[str], Any]) -> None:
+async def test_dynamodb_that_is_not_there_is_a_store_error(aws_environment: dict[str, str]) -> None:
     """No connection is told as a StoreError."""
+    nowhere = {**aws_environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    client = client_of(nowhere, config=Config(retries={"total_max_attempts": 1}))
     with pytest.raises(StoreError, match="EndpointConnectionError"):
-        await DynamoDBTokenStore("sessions", client=make_client("http://127.0.0.1:9")).read("ann")
+        await DynamoDBTokenStore("sessions", client=client).read("ann")
 
 
 async def test_client_is_made_at_the_first_request(
-    monkeypatch: pytest.MonkeyPatch, dynamodb: SerialClient, dynamodb_endpoint: str, prefix: str
+    monkeypatch: pytest.MonkeyPatch, aws_environment: dict[str, str], prefix: str
 ) -> None:
     """Without a client one is made of what boto3 finds, once, and not in the constructor."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": dynamodb_endpoint,
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-    }.items():
+    for name, value in aws_environment.items():
         monkeypatch.setenv(name, value)
     made: list[object] = []
     real = boto3.client
@@ -242,18 +242,9 @@ def test_table_needs_a_name() -> None:
         DynamoDBTokenStore("")
 
 
-@pytest.fixture
-def make_client() -> Callable[[str], Any]:
-    """Give what makes a client that does not try again."""
-
-    def make(endpoint: str) -> Any:
-        return boto3.client(
-            "dynamodb",
-            endpoint_url=endpoint,
-            region_name="eu-west-1",
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
-
-    return make
+def test_guide_says_what_is_needed() -> None:
+    """The role of the guide may do what the store does, and no more; and the right attribute ends items."""
+    policy = re.search(r"^```json\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert policy is not None
+    assert json.loads(policy[1])["Statement"][0]["Action"] == ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    assert table_of_the_guide()["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}

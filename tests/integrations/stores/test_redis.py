@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 import redis.asyncio
+from redis.asyncio import RedisCluster
 
 from benchmarks.redis_server import PASSWORD, RedisServer
 from cognito_oidc.errors import ConfigurationError, StoreError
 from cognito_oidc.integrations.stores import _leases
 from cognito_oidc.integrations.stores.redis import RedisTokenStore
 from cognito_oidc.testing import TokenStoreConformance
+from tests.integrations.stores.conftest import need_redis_server
 from tests.integrations.stores.records import CANARY, record
 
 if TYPE_CHECKING:
@@ -68,6 +70,19 @@ async def test_borrowed_client_of_any_kind_is_used_and_left_open(redis_url: str,
             assert await store.swap("ann", one, expected=None)
             assert await store.read("ann") == one
         assert await client.ping()
+
+
+async def test_cluster_is_used_like_one_server() -> None:
+    """All keys of a session are in one slot, so that a client of a cluster runs the scripts as well."""
+    need_redis_server()
+    with RedisServer(cluster=True) as server:
+        async with RedisCluster.from_url(server.url) as client:
+            store = RedisTokenStore(client)
+            for name in ("ann", "bob", "cid"):
+                one = record()
+                async with store.lock(name, timeout=1):
+                    assert await store.swap(name, one, expected=None)
+                assert await store.read(name) == one
 
 
 async def test_forgotten_scripts_are_sent_again(store: RedisTokenStore, keys: Redis) -> None:

@@ -48,6 +48,8 @@ class _Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
+# KEYS: session. A script, since those are run by the primary, also where a client reads from replicas.
+_READ: Final = _Script("return redis.call('HMGET', KEYS[1], 'revision', 'text')")
 # KEYS: session, fence. ARGV: expected revision, new revision, text, milliseconds to keep it, fence, seconds to remember
 # that. Empty: nothing there, delete, no lease. A write that was sent again, since its answer was lost, finds itself.
 _SWAP: Final = _Script("""
@@ -154,7 +156,7 @@ class RedisTokenStore(LeasedTokenStore):
             await own.aclose()
 
     async def _fetch(self, name: str) -> tuple[str, str] | None:
-        revision, text = await self._ask(lambda client: client.hmget(self._key(name, "session"), "revision", "text"))
+        revision, text = await self._script(_READ, (self._key(name, "session"),), ())
         return None if revision is None else (_text(revision), _text(text or ""))
 
     async def _exchange(
