@@ -49,7 +49,8 @@ class CachePolicy(Frozen):
         soft_max: Greatest age that a Cache-Control max-age may set instead.
         jitter: Share of `soft_after` by which it varies, so that a fleet does not refresh at once.
         hard_after: Age from which one caller waits for a refresh.
-        hard_wait: How long that caller waits at most.
+        hard_wait: How long that caller waits at most, and who refreshes in the soft age without an `async with`; twice
+            as long after each failure, up to the five seconds of any fetch, so that a slow endpoint is heard at last.
         dead_after: Age from which keys are not used any more.
         lookups: How many fetches for unknown kids may come at once.
         lookup_refill: Seconds after which one more is allowed.

@@ -53,9 +53,7 @@ _LONGEST_LIFETIME: Final = 400 * 24 * 3600  # RFC 6265bis section 5.5: no browse
 _MAX_FORM: Final = 8 * 1024
 _RETURN_TO: Final = "return_to"
 _UNKEPT: Final = {"Cache-Control": "no-store"}
-_CHALLENGE: Final = {
-    "WWW-Authenticate": 'Cookie realm="login"'
-}  # RFC 9110 section 15.5.2 wants one
+_CHALLENGE: Final = {"WWW-Authenticate": 'Cookie realm="login"'}  # RFC 9110 section 15.5.2 wants one
 
 _log: Final = logging.getLogger("cognito_oidc")
 
