@@ -15,10 +15,13 @@ from starlette.websockets import WebSocket
 from cognito_oidc import AuthorizationRequest, MemoryTokenStore, StoredToken
 from cognito_oidc.errors import ConfigurationError, StoreError
 from cognito_oidc.integrations.starlette._session import open_record, tag_of
+from cognito_oidc.integrations.stores.file import FileTokenStore
 from tests.integrations.starlette.browser import BASE, SESSION, Browser, log_in, log_out, who
 from tests.integrations.starlette.conftest import KEY, Site
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.requests import Request
 
 pytestmark = pytest.mark.anyio
@@ -332,3 +335,24 @@ async def test_a_session_that_no_browser_would_keep_is_refused(
     assert browser.jar == {}
     assert "Pass store=" in caplog.text
     assert (await log_in(open_browser(build(store=MemoryTokenStore()))))["email"] == "ann@example.com"
+
+
+async def test_sessions_in_encrypted_files(build: Build, open_browser: OpenBrowser, tmp_path: Path) -> None:
+    """Any store will do: the life of a session in one that several processes share, from which nobody reads a token."""
+    stores = [FileTokenStore(tmp_path / "sessions", encryption_keys=[KEY]) for _ in range(2)]
+    first, second = (build(store=store) for store in stores)
+    browser = open_browser(first)
+    before = await log_in(browser)
+    other = open_browser(second)
+    other.set_cookie(SESSION, browser.jar[SESSION])
+    assert await who(other) == before
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "sessions").rglob("*") if file.is_file())
+    assert len(kept) > 1000
+    assert before["token"].encode() not in kept
+    first.cognito.clock.advance(3700)
+    after = await who(other)
+    assert after is not None
+    assert after["token"] != before["token"]
+    assert await who(browser) == after
+    assert (await log_out(other)).status_code == 303
+    assert await who(browser) is None
