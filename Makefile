@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean
+.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean fuzz
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -97,6 +97,11 @@ diagrams: $(DEV) ## renew the pictures of the flows and the key set, drawn from 
 licences: $(DEV) ## renew docs/licences.md, the licences of what is installed beside us
 	$(BIN)/python scripts/licences.py
 
+fuzz: build/fuzz/.stamp ## let atheris look for inputs that break a rule: SECONDS_EACH=60 for each target, else 30
+	for target in parsers verifier; do \
+	  PYTHONPATH=. build/fuzz/bin/python -W ignore tests/fuzz/fuzz_$$target.py -max_total_time=$${SECONDS_EACH:-30} -max_len=4096 -print_final_stats=1 || exit 1; \
+	done
+
 fidelity: $(DEV) ## ask every local Cognito what it does as Cognito does; renews its table in docs/emulator.md
 	$(BIN)/python -W ignore -m benchmarks.fidelity --publish
 
@@ -136,4 +141,12 @@ $(BENCH)/.stamp: $(BIN)/python requirements/benchmarks.txt pyproject.toml
 	@$(BIN)/python -m venv $(BENCH)
 	@$(BENCH)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --require-hashes -r requirements/benchmarks.txt
 	@$(BENCH)/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The fuzzer's, likewise.
+build/fuzz/.stamp: $(BIN)/python requirements/fuzz.txt pyproject.toml
+	@echo "Installing requirements/fuzz.txt"
+	@$(BIN)/python -m venv build/fuzz
+	@build/fuzz/bin/python -m pip --quiet --quiet --disable-pip-version-check install --require-hashes -r requirements/fuzz.txt
+	@build/fuzz/bin/python -m pip --quiet --quiet --disable-pip-version-check install --no-deps --no-build-isolation -e .
 	@touch $@

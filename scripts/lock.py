@@ -54,5 +54,6 @@ with TemporaryDirectory() as folder:
     compile_pins("lowest.txt", "--all-extras", "--resolution", "lowest-direct")
     lowest.write_text("\n".join(direct_pins(ROOT / "requirements" / "lowest.txt")), encoding="utf-8")
     compile_pins("lowest.txt", "--all-extras", "--group", "test", "--constraints", str(lowest))
+compile_pins("fuzz.txt", "--group", "fuzz", "--group", "build", "--constraints", "requirements/dev.txt")
 EXTRAS = ("--extra", "emulator", "--extra", "fastapi", "--extra", "redis")  # what benchmarks/ measures stands on these
 compile_pins("benchmarks.txt", *EXTRAS, "--group", "benchmarks", "--constraints", "requirements/dev.txt")

@@ -1,28 +1,18 @@
 """Fuzz the verifier: any text gives claims or a TokenVerificationError, and only what was signed gives claims.
 
-Run by hand, in a virtual environment of its own, since no one release of atheris installs on all our Pythons (2.3.0 on
-3.11, 3.1.0 on 3.12 and 3.13), which is why it is not among the pinned tools:
-
-    python3 -m venv /tmp/fuzz
-    /tmp/fuzz/bin/python -m pip install -e . atheris
-    PYTHONPATH=. /tmp/fuzz/bin/python tests/fuzz/fuzz_verifier.py -max_total_time=60 -max_len=4096
-
-It stops after the seconds of `-max_total_time`, or at the first input that breaks the rule, and leaves that in a file
-`crash-*` of the working folder; give the file as an argument to try it again. Without atheris the same target runs over
-random mutations: `PYTHONPATH=src:. python tests/fuzz/fuzz_verifier.py --without-atheris 20000`.
+`engine.py` says how it is run.
 
 The first octet of an input chooses what the rest is: a token; the header or the payload of a token that is signed with
 the pool's own key; what is changed in a good header or payload before it is signed; or what is changed in a good token.
 """
 
 import json
-import random
-import sys
 from typing import Final
 
 from cognito_oidc import CachePolicy
 from cognito_oidc.errors import TokenVerificationError
 from tests.factories import ACCESS_KID, access_payload, id_payload, sign, sync_verifier
+from tests.fuzz import engine
 
 HEADER: Final = json.dumps({"kid": ACCESS_KID, "alg": "RS256"}).encode()
 PAYLOAD: Final = json.dumps(access_payload()).encode()
@@ -70,22 +60,5 @@ def check(data: bytes) -> None:
         raise AssertionError(msg)
 
 
-def without_atheris(count: int) -> None:
-    """Try so many random inputs, the same in each run."""
-    chance = random.Random(0)  # noqa: S311 - no secret
-    for _ in range(count):
-        text = b"".join(
-            chance.choice((b'"', b"{", b"[", b":1,", b"\\u", b"\xff", b".", b"e9")) for _ in range(chance.randrange(5))
-        )
-        check(chance.randbytes(4) + chance.randbytes(chance.randrange(3)) + text)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--without-atheris"]:
-        without_atheris(int(sys.argv[2]))
-    else:
-        import atheris  # type: ignore[import-untyped, unused-ignore]  # installed by hand, see above
-
-        atheris.instrument_all()
-        atheris.Setup(sys.argv, check)
-        atheris.Fuzz()
+    engine.main("verifier", check)
