@@ -13,10 +13,20 @@ import struct
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.factories import rsa_key
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
+    from pathlib import Path
 
 JSON: Final = "application/json;charset=UTF-8"
 _LONGEST: Final = 30.0  # seconds after which a stalled connection ends, should a test forget it
@@ -92,7 +102,8 @@ def gzip_bomb(size: int) -> Answer:
 class FaultServer:
     """The server; use it as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.received: list[Received] = []
         self.connections = 0
         self._answers = [Answer()]
@@ -100,7 +111,7 @@ class FaultServer:
         self._released = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._open: set[socket.socket] = set()
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -146,7 +157,11 @@ class FaultServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
+            with (
+                contextlib.suppress(OSError),
+                self._encrypted(connection) as channel,
+                channel.makefile("rb") as stream,
+            ):
                 while True:
                     request = _read_request(stream)
                     if request is None:
@@ -154,11 +169,14 @@ class FaultServer:
                     with self._lock:
                         self.received.append(request)
                         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-                    if not self._give(connection, answer):
+                    if not self._give(channel, answer):
                         return
         finally:
             with self._lock:
                 self._open.discard(connection)
+
+    def _encrypted(self, connection: socket.socket) -> socket.socket:
+        return connection if self._tls is None else self._tls.wrap_socket(connection, server_side=True)
 
     def _give(self, connection: socket.socket, answer: Answer) -> bool:
         """Send an answer, and tell whether the connection is still good."""
@@ -208,6 +226,28 @@ def _read_request(stream: object) -> Received | None:
         headers.append((name, value.strip()))
     length = int(next((value for name, value in headers if name.lower() == "content-length"), "0"))
     return Received(method=method, target=target, headers=tuple(headers), body=read(length))
+
+
+def certificate(folder: Path) -> Path:
+    """Write a certificate for 127.0.0.1, which signs itself, with its key into a file, and return its path."""
+    key = rsa_key("certificate")
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )
+    path = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + signed.public_bytes(Encoding.PEM))
+    return path
 
 
 @contextlib.contextmanager

@@ -26,10 +26,11 @@ from cognito_oidc._exchange import Limits
 from cognito_oidc._transport import SyncTransport, Transport
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, ProtocolError, TransportError
 from cognito_oidc.protocol.wire import Endpoint, HttpRequest, HttpResponse
-from tests.fault_server import Answer, FaultServer, gzip_bomb, unreachable
+from tests.fault_server import Answer, FaultServer, certificate, gzip_bomb, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 Library = Any  # the module of either HTTP library, which share no types
 Foreign = Any  # something of that module
@@ -262,6 +263,25 @@ async def test_proxy_of_a_borrowed_client_is_used(server: FaultServer, library: 
     assert server.received[0].target == "http://login.example/oauth2/token"
     assert server.received[1].method == "CONNECT"
     assert refused.value.sent == "no"
+
+
+@pytest.mark.anyio
+async def test_tls_context_of_a_borrowed_client_is_used(library: Library, tmp_path: Path) -> None:
+    """A private authority is trusted where the borrowed client trusts it; elsewhere nothing is sent."""
+    path = certificate(tmp_path)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(path)
+    with FaultServer(theirs) as server:
+        async with library.AsyncClient(verify=ssl.create_default_context(cafile=path)) as borrowed:
+            assert (await Transport(borrowed).send(code_request(server.url))).status == 200
+        transport = Transport()
+        async with new_client(library) as stranger:
+            for one in (Transport(stranger), transport):
+                with pytest.raises(TransportError) as refused:
+                    await one.send(code_request(server.url))
+                assert refused.value.sent == "no"
+        await transport.aclose()
+        assert server.count == 1
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

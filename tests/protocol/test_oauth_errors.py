@@ -147,7 +147,7 @@ def test_429_is_always_too_many_requests(response: HttpResponse) -> None:
         pytest.param(" 7 ", 7.0, id="spaces"),
         pytest.param("999999999", 86400.0, id="capped at a day"),
         pytest.param("9999999999", None, id="ten digits"),
-        pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", None, id="RFC 9110's date"),
+        pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", None, id="RFC 9110's date, of an answer without one"),
         pytest.param("1.5", None, id="a fraction"),
         pytest.param("-1", None, id="negative"),
         pytest.param("inf", None, id="infinity"),
@@ -158,8 +158,26 @@ def test_429_is_always_too_many_requests(response: HttpResponse) -> None:
     ],
 )
 def test_retry_after_is_read_in_seconds(value: str, seconds: float | None) -> None:
-    """RFC 9110 section 10.2.3: whole seconds; a date has no clock here; nothing else is believed."""
+    """RFC 9110 section 10.2.3: whole seconds; a date needs a clock; nothing else is believed."""
     assert parse_retry_after({"retry-after": value}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("until", "now", "seconds"),
+    [
+        pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:57 GMT", 2.0, id="RFC 9110's date"),
+        pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", "Sat, 01 Jan 2000 00:00:00 GMT", 0.0, id="gone by"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", "Sat, 01 Jan 2000 00:00:00 GMT", 86400.0, id="capped at a day"),
+        pytest.param("Fri, 31 Dec 1999 23:59:59 GMT", "yesterday", None, id="a clock that is none"),
+        pytest.param("Fri, 32 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:57 GMT", None, id="no such day"),
+        pytest.param("Fri, 31 Foo 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:57 GMT", None, id="no such month"),
+        pytest.param("Fri, 31 Dec 0000 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:57 GMT", None, id="no such year"),
+        pytest.param("Friday, 31-Dec-99 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:57 GMT", None, id="the form of 1994"),
+    ],
+)
+def test_retry_after_may_be_a_date(until: str, now: str, seconds: float | None) -> None:
+    """RFC 9110 section 10.2.3: it counts by the server's own clock, the Date of the same answer."""
+    assert parse_retry_after({"retry-after": until, "date": now}) == seconds
 
 
 def test_retry_after_may_be_missing() -> None:

@@ -7,6 +7,7 @@ alone: Cognito's vary, and proxies and firewalls answer in between.
 from __future__ import annotations
 
 import re
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 
@@ -146,12 +147,30 @@ def likely_causes(error: str, grant: str) -> tuple[str, ...]:
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header; None for a date or anything else.
+    """Return the seconds of a Retry-After header; None where there is none that can be read.
 
-    Source: RFC 9110 section 10.2.3.
+    A date counts from the answer's own Date header: what matters is the server's clock, and there is no other here.
+
+    Source: RFC 9110 sections 5.6.7 and 10.2.3.
     """
     value = headers.get("retry-after", "").strip()
-    return min(float(value), _MAX_RETRY_AFTER) if re.fullmatch(r"[0-9]{1,9}", value) else None
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return min(float(value), _MAX_RETRY_AFTER)
+    until, now = _http_date(value), _http_date(headers.get("date", ""))
+    return None if until is None or now is None else min(max(0.0, until - now), _MAX_RETRY_AFTER)
+
+
+def _http_date(value: str) -> float | None:
+    """Return the epoch seconds of a date in the one form that is still sent (IMF-fixdate)."""
+    if (
+        re.fullmatch(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [1-9][0-9]{3} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT", value)
+        is None
+    ):
+        return None
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except ValueError:
+        return None
 
 
 def _error_body(response: HttpResponse) -> dict[str, object]:
