@@ -320,7 +320,7 @@ def test_nothing_that_answers_is_a_fault_of_the_network(shop: ServedShop) -> Non
     result = shop.run("doctor", endpoint_url=f"http://127.0.0.1:{port}")
     assert result.exit_code == 5
     assert "WRONG" not in result.stdout
-    assert result.stderr == "Error: nothing answered: is this machine on the network?\n"
+    assert result.stderr == "Error: nothing answered: is this machine on the network, and eu-west-1 a Region of AWS?\n"
 
 
 # --- how it is told ---------------------------------------------------------------------------------------------------

@@ -160,6 +160,26 @@ def test_an_update_repeats_all_there_is() -> None:
     assert step.arguments.keys().isdisjoint({"CreationDate", "ClientSecret", "GenerateSecret"})
 
 
+def test_an_update_of_a_provider_loses_nothing() -> None:
+    """What the plan says nothing about goes along: other names of the provider, and other mapped attributes."""
+    found = {
+        **FOUND_PROVIDER,
+        "AttributeMapping": {"email": "mail", "name": "name", "username": "sub"},
+        "IdpIdentifiers": ["corp.example"],
+    }
+    step = provider_step(PLAN, found)
+    assert step is not None
+    assert step.arguments["AttributeMapping"] == {"email": "email", "name": "name", "username": "sub"}
+    assert step.arguments["IdpIdentifiers"] == ["corp.example"]
+    assert step.arguments.keys() == {
+        "AttributeMapping",
+        "IdpIdentifiers",
+        "ProviderDetails",
+        "ProviderName",
+        "UserPoolId",
+    }
+
+
 def test_secrets_are_compared_and_not_told() -> None:
     """Another secret is a difference, and neither of the two is shown."""
     details = {"ProviderDetails": {**PLAN.identity_provider()["ProviderDetails"], "client_secret": "another"}}  # type: ignore[dict-item] # the same

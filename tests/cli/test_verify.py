@@ -1,13 +1,19 @@
 """`verify`, `explain` and `urls`, with tokens that a pool on a port signed."""
 
+import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from cognito_oidc.cli import cli
 from cognito_oidc.cli.token_text import in_words, peek, printable
 from tests.cli.served_shop import ServedShop
 
@@ -139,6 +145,25 @@ def test_a_missing_app_client_is_a_setting(shop: ServedShop, tmp_path: Path) -> 
     assert (missing.exit_code, "No such file" in missing.stderr) == (6, True)
 
 
+def test_token_and_verify_go_together(shop: ServedShop) -> None:
+    """A machine's token goes from one command to the other in a pipeline, and nowhere else."""
+    job = shop.app.add_client("job", grants=["client_credentials"], scopes=["orders/read"])
+    settings = {
+        name: value for name, value in shop.settings.items() if name not in {"COGNITO_REDIRECT_URI", "COGNITO_SCOPES"}
+    }
+    settings |= {"COGNITO_CLIENT_ID": job.client_id, "COGNITO_CLIENT_SECRET": job.client_secret or ""}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", "cognito-oidc token | cognito-oidc verify --access"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **settings, "PATH": path},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Good: an access token of a machine (client credentials).\n")
+
+
 # --- explain ----------------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +256,23 @@ def test_a_terminal_obeys_no_claim(shop: ServedShop) -> None:
     result = shop.run("explain", input=token)
     assert result.exit_code == 0
     assert not {"\x1b", "\x07", "\u202e"} & set(result.stdout)
+
+
+@pytest.mark.parametrize(
+    "exp", ["1e999", "-1e999", "NaN", "true", "null", '"soon"', "[]", "9" * 4000, "-1", "0", "253402300800", "1e18"]
+)
+def test_any_time_is_explained(exp: str) -> None:
+    """Whatever a token has for a time, it is shown, and never believed."""
+    head, body = (base64url(part) for part in ('{"alg":"RS256","kid":"k"}', f'{{"token_use":"id","exp":{exp}}}'))
+    arguments = ["explain", "--pool-id", "eu-west-1_AbC123xyz", f"{head}.{body}.AAAA"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.exception
+    assert "WRONG  expiry" in result.stdout
+
+
+def base64url(text: str) -> str:
+    """Encode a part of a token."""
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,8 @@ def doctor(ctx: click.Context, *, profile: Profile, login_url: str | None, aws: 
     if any(check.finding is not None for check in checks):
         ctx.exit(ExitCode.FAILED)
     if not anything:
-        raise CommandError("nothing answered: is this machine on the network?", ExitCode.NETWORK)
+        message = f"nothing answered: is this machine on the network, and {subject.pool.region} a Region of AWS?"
+        raise CommandError(message, ExitCode.NETWORK)
 
 
 def _compared(subject: Subject) -> list[Check]:

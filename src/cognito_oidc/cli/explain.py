@@ -96,17 +96,16 @@ def _first_failure(text: str, seen: Peeked, pool: UserPool, client_id: str | Non
 def _checks(seen: Peeked, pool: UserPool, client_id: str | None, now: float) -> list[Check]:
     """Return what would be compared; values of both sides where they differ."""
     from cognito_oidc.cli.findings import unknown
-    from cognito_oidc.cli.token_text import in_words
+    from cognito_oidc.cli.token_text import in_words, moment_of
 
     claims, name = seen.claims, "aud" if seen.kind == "id" else "client_id"
     issuer, client, alg = (_shown(each) for each in (claims.get("iss"), claims.get(name), seen.header.get("alg")))
     issuers = " and ".join(pool.accepted_issuers)
-    exp = claims.get("exp")
-    expires = float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) else None
-    told = "It has none." if expires is None else f"It expired {in_words(expires, now=now)}."
+    expires = moment_of(claims.get("exp"))
+    told = "It has none that is a time." if expires is None else f"It expired {in_words(expires, now=now)}."
     good = told if expires is None else f"It expires {in_words(expires, now=now)}."
     return [
-        _compared("form", alg == "RS256", "It is signed with RS256.", f"It is signed with {alg}, Cognito with RS256."),
+        _compared("form", alg == "RS256", "It is signed with RS256.", f"Its alg is {alg}, Cognito's RS256."),
         _compared(
             "issuer",
             claims.get("iss") in pool.accepted_issuers,

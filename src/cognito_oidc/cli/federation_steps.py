@@ -27,6 +27,7 @@ _MAY_HOLD_MORE: Final = frozenset(
     {"AllowedOAuthScopes", "CallbackURLs", "IdpIdentifiers", "LogoutURLs", "SupportedIdentityProviders"}
 )
 _NOT_UPDATED: Final = frozenset({"ProviderType"})
+_NOT_PLANNED: Final = ("AcrMapping", "IdpIdentifiers")  # settings of a provider that an update must not lose
 HIDDEN: Final = "(hidden: --show-secret writes it)"
 """What stands in place of a secret."""
 LATER: Final = "to-be-created"
@@ -106,9 +107,10 @@ def provider_step(plan: Federation, found: Mapping[str, object] | None) -> Step 
     if not differing:
         return None
     said = f"change the provider {name} of {plan.downstream.pool_id}: {_told(differing)}"
-    arguments = {name: _joined(name, value, found.get(name)) for name, value in planned.items()}
-    kept = {name: value for name, value in arguments.items() if name not in _NOT_UPDATED}
-    return Step(operation="update_identity_provider", at_upstream=False, said=said, changes=True, arguments=kept)
+    kept = {each: found[each] for each in _NOT_PLANNED if found.get(each)}
+    new = {each: _joined(each, value, found.get(each)) for each, value in planned.items() if each not in _NOT_UPDATED}
+    arguments = {**kept, **new}
+    return Step(operation="update_identity_provider", at_upstream=False, said=said, changes=True, arguments=arguments)
 
 
 def downstream_step(plan: Federation, found: Mapping[str, object], accepted: Collection[str]) -> Step | None:

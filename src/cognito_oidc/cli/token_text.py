@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -29,6 +29,7 @@ _API_SCOPE: Final = "aws.cognito.signin.user.admin"
 _MAX_SHOWN: Final = 160
 _JUST_NOW: Final = 2  # seconds
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # fromtimestamp takes no time before it on every platform
 _FAR: Final = 400 * 366 * 86_400.0  # beyond it no date is written
 
 
@@ -99,6 +100,12 @@ def rows(values: Mapping[str, object], *, now: float) -> dict[str, tuple[str, st
     return {printable(name): (printable(_text(value)), _note(name, value, now)) for name, value in values.items()}
 
 
+def moment_of(value: object) -> float | None:
+    """Return a claim as epoch seconds, where it is a time that a calendar has."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < _FAR else None  # type: ignore[arg-type] # a number
+
+
 def in_words(moment: float, *, now: float) -> str:
     """Return how long ago a time is, or how far ahead: `3 minutes ago`, `in 2 hours`."""
     distance = abs(moment - now)
@@ -137,10 +144,11 @@ def _kind(claims: Mapping[str, object]) -> tuple[Kind, str]:
 
 
 def _note(name: str, value: object, now: float) -> str:
-    if name in _TIMES and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR:
-        when = datetime.fromtimestamp(value, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        told = in_words(value, now=now)
-        return f"{'expired ' if name == 'exp' and value <= now else ''}{told}, {when}"
+    moment = moment_of(value) if name in _TIMES else None
+    if moment is not None:
+        when = (_EPOCH + timedelta(seconds=moment)).strftime("%Y-%m-%d %H:%M:%S UTC")
+        told = in_words(moment, now=now)
+        return f"{'expired ' if name == 'exp' and moment <= now else ''}{told}, {when}"
     if name == "nonce" and isinstance(value, str) and len(value) >= _LONG_NONCE:
         return "this long it is Cognito's own: the login was asked for without one"
     return ""
