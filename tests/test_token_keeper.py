@@ -6,12 +6,14 @@ Rotation is on and there is no grace period: a refresh token is good once. The t
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import pytest
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 
 from cognito_oidc import IdTokenClaims, MemoryTokenStore, StoredToken, TokenSet, TokenSource
 from cognito_oidc._token_keeper import Grant, Owner, TokenKeeper
@@ -72,6 +74,7 @@ class Cognito:
         self.sent.append(token)
         if token in self.before:
             await self.before.pop(token)()
+        await checkpoint()
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None and not isinstance(fault, KeysUnavailableError):
             raise fault
@@ -79,6 +82,7 @@ class Cognito:
             raise InvalidGrantError("invalid_grant", error="invalid_grant", status=400)
         self.good = f"r{int(token[1:]) + 1}"
         came = self.tokens(self.good)
+        await checkpoint()
         if token in self.after:
             await self.after.pop(token)()
         if fault is not None:
@@ -106,28 +110,41 @@ class ScriptedStore(MemoryTokenStore):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[str] = []
+        self.locks: list[object] = []  # not to be ended by the garbage collector
         self.faults: dict[str, list[Exception | None]] = {}
 
     async def read(self, key: str) -> StoredToken | None:
-        self._note("read")
-        return await super().read(key)
+        await self._step("read")
+        record = await super().read(key)
+        await checkpoint()
+        return record
 
     async def swap(self, key: str, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
-        self._note("swap")
-        return await super().swap(key, new, expected=expected)
+        await self._step("swap")
+        done = await super().swap(key, new, expected=expected)
+        await checkpoint()
+        return done
 
     @asynccontextmanager
     async def lock(self, key: str, *, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the protocol's
-        self._note("lock")
-        async with super().lock(key, timeout=min(timeout, 0.2)):
+        await self._step("lock")
+        lock = super().lock(key, timeout=min(timeout, 0.2))
+        self.locks.append(lock)
+        await lock.__aenter__()
+        try:
+            await cancel_shielded_checkpoint()  # its server may have granted it
             yield
+        finally:
+            await checkpoint()  # whoever is cancelled here leaves the lock behind
+            await lock.__aexit__(None, None, None)
 
     def end_lease(self) -> None:
         """Let the lock of whoever holds it end."""
         self._locked.clear()
 
-    def _note(self, name: str) -> None:
+    async def _step(self, name: str) -> None:
         self.calls.append(name)
+        await checkpoint()
         faults = self.faults.get(name)
         if faults and (fault := faults.pop(0)) is not None:
             raise fault
@@ -562,6 +579,55 @@ async def test_session_that_is_refused_while_its_token_is_good(world: World) -> 
     world.clock.advance(1)
     assert await value(one) == "login_required"
     assert world.cognito.sent == ["r0"]
+
+
+# --- cancellation -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["scope", "task"])
+async def test_cancelled_at_any_moment(world: World, how: str, anyio_backend_name: str) -> None:
+    """Whichever step of a renewal a cancellation meets: nothing is lost, no lock is left, and nothing is sent twice."""
+    if how == "task" and anyio_backend_name != "asyncio":
+        how = "scope"
+    ended_by_itself = False
+    moment = 0
+    while not ended_by_itself:
+        world = World()
+        one, two = await world.workers()
+        ended_by_itself = await _cancelled(one, moment, how)
+        with anyio.fail_after(2):
+            assert [await value(two), await value(one)] == ["access-r1"] * 2, moment
+        assert world.cognito.sent == ["r0"], moment
+        assert await world.kept() == "r1", moment
+        assert not world.store._locked, moment
+        moment += 1
+    assert moment > 10
+
+
+async def _cancelled(source: TokenSource, moment: int, how: str) -> bool:
+    """Cancel a call after some steps; tell whether it had ended before."""
+    ended = False
+
+    async def call() -> None:
+        nonlocal ended
+        await source.token()
+        ended = True
+
+    if how == "task":
+        task = asyncio.create_task(call())
+        for _ in range(moment):
+            await checkpoint()
+        before = ended
+        task.cancel()
+        await asyncio.wait([task])
+        return before
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        for _ in range(moment):
+            await checkpoint()
+        before = ended
+        tasks.cancel_scope.cancel()
+    return before
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------
