@@ -81,6 +81,7 @@ benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/bench
 	$(BENCH)/bin/python -m benchmarks.keys --publish
 	$(BENCH)/bin/python -m benchmarks.callbacks --publish
 	$(BENCH)/bin/python -m benchmarks.token_endpoint --publish
+	$(BENCH)/bin/python -m benchmarks.api_load --publish
 
 dist: $(DEV) ## build what is released into dist/, twice, the same to the byte, with its bill of materials
 	$(BIN)/python scripts/dist.py

@@ -10,7 +10,7 @@ import pytest
 from cognito_oidc import errors
 
 ROOT = Path(__file__).parent.parent
-NAMES = ["verify", "cold_start", "fairness", "keys"]
+NAMES = ["verify", "cold_start", "fairness", "keys", "api_load"]
 
 
 @pytest.mark.parametrize("name", NAMES)

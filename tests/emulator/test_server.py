@@ -1,4 +1,5 @@
 import logging
+import socket
 import threading
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from cognito_oidc.emulator import CognitoEmulator, EmulatedAppClient
+from cognito_oidc.emulator.server import _bind
 from cognito_oidc.errors import ConfigurationError
 from tests.emulator.support import CALLBACK, POOL_ID, authorize_url, claims_of, exchange, query_of
 
@@ -28,6 +30,12 @@ async def test_a_login_over_the_network(aws: CognitoEmulator, web: EmulatedAppCl
     assert "Path=/orders;" in page.headers["set-cookie"]
     assert "Secure" not in page.headers["set-cookie"]
     assert info.json()["username"] == "ann"
+
+
+async def test_a_server_does_not_hold_its_answers_back() -> None:
+    """Its connections are without Nagle's algorithm, which asyncio switches off where the protocol is named alone."""
+    with _bind("127.0.0.1", 0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP
 
 
 async def test_the_server_is_on_loopback_and_ends(aws: CognitoEmulator) -> None:
