@@ -23,6 +23,7 @@ from cognito_oidc import (
     KeyWithdrawn,
     MultiPoolVerifier,
     StaleServed,
+    SyncTokenVerifier,
     TokenRejected,
     TokenVerifier,
     UnknownKid,
@@ -634,6 +635,58 @@ def test_multi_pool_verifier_wants_different_pools(clock: Clock) -> None:
         MultiPoolVerifier([])
     with pytest.raises(ConfigurationError, match="Two verifiers"):
         MultiPoolVerifier([make(None, clock), make(None, clock)])
+
+
+@pytest.mark.parametrize(
+    ("verifiers", "message"),
+    [
+        pytest.param(None, "several verifiers, such as a list, got nothing", id="none"),
+        pytest.param(5, "several verifiers, such as a list, got a value of type int", id="number"),
+        pytest.param("eu-west-1_AbC123", "a TokenVerifier each, got 'e'", id="text"),
+        pytest.param([None], "a TokenVerifier each, got nothing", id="none-in-it"),
+        pytest.param([UserPool("eu-west-1_AbC123")], "a TokenVerifier each, got a value of type UserPool", id="pool"),
+        pytest.param(
+            [SyncTokenVerifier(UserPool("eu-west-1_AbC123"), client_ids=None)],
+            "a TokenVerifier each, got a value of type SyncTokenVerifier",
+            id="synchronous",
+        ),
+    ],
+)
+def test_multi_pool_verifier_wants_verifiers(verifiers: Any, message: str) -> None:  # noqa: ANN401
+    """Anything else is a mistake of configuration, told at once and not when the first token comes."""
+    with pytest.raises(ConfigurationError, match=f"^verifiers: expected {message}"):
+        MultiPoolVerifier(verifiers)
+
+
+@pytest.mark.parametrize("verifier_class", [TokenVerifier, SyncTokenVerifier])
+@pytest.mark.parametrize(
+    ("argument", "value", "expected"),
+    [
+        pytest.param("pool", "eu-west-1_AbC123", "a UserPool, got 'eu-west-1_AbC123'", id="pool-id"),
+        pytest.param("pool", None, "a UserPool, got nothing", id="no-pool"),
+        pytest.param("policy", {"soft_after": 5}, "a CachePolicy or None, got a value of type dict", id="policy"),
+        pytest.param("policy", 0, "a CachePolicy or None, got a value of type int", id="zero-policy"),
+        pytest.param("resource", "", "a text that is not empty, or None, got ''", id="empty-resource"),
+        pytest.param("resource", ["https://a"], "a text that is not empty", id="resources"),
+        pytest.param("access_token_claims", IdTokenClaims, "AccessTokenClaims or a subclass", id="other-claims"),
+        pytest.param("id_token_claims", "IdTokenClaims", "IdTokenClaims or a subclass", id="name-of-claims"),
+        pytest.param("on_event", [], "a function or None", id="list-as-hook"),
+        pytest.param("clock", 1_800_000_000, "a function or None", id="time-as-clock"),
+        pytest.param("extra_check", "check", "a function or None", id="name-of-check"),
+    ],
+)
+def test_odd_arguments_are_told_at_once(verifier_class: Any, argument: str, value: object, expected: str) -> None:  # noqa: ANN401
+    """What cannot be right is refused when the verifier is made, by the name of the argument."""
+    arguments: dict[str, object] = {"pool": UserPool("eu-west-1_AbC123"), "client_ids": None, argument: value}
+    with pytest.raises(ConfigurationError, match=f"^{argument}: expected {expected}"):
+        verifier_class(**arguments)
+
+
+async def test_an_odd_resource_of_a_call_is_told(verifier: TokenVerifier) -> None:
+    """A resource that no token could be bound to would refuse every token, and blame the token."""
+    for odd in ("", 5, ("https://a",), ["https://a"]):
+        with pytest.raises(ConfigurationError, match=r"^resource: expected a text"):
+            await verifier.verify_access_token(TOKEN, resource=odd)  # type: ignore[arg-type]
 
 
 # --- the caller's own -------------------------------------------------------------------------------------------------

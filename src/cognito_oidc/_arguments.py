@@ -42,6 +42,7 @@ def _requirements(
     any_of_groups: Iterable[str],
     resource: str | None,
 ) -> Requirements:
+    check_resource(resource)
     return Requirements(
         _names(required_scopes, "required_scopes"),
         _names(any_of_scopes, "any_of_scopes"),
@@ -53,6 +54,16 @@ def _requirements(
 
 # A route asks the same of every token. Only tuples are remembered: what else is hashable may change.
 _remembered = lru_cache(maxsize=128)(_requirements)
+
+
+def check_resource(resource: str | None) -> None:
+    """Refuse a resource server that no token could be bound to.
+
+    Raises:
+        ConfigurationError: It is no text, or empty.
+    """
+    is_name = isinstance(resource, str) and resource != ""
+    check_argument(resource is None or is_name, "resource", "a text that is not empty, or None", resource)
 
 
 def id_expectations(nonce: str | None, access_token: str | None, max_age: float | None) -> IdExpectations:
@@ -93,6 +104,17 @@ def checked_number(value: float, what: str) -> float:
         msg = f"{what}: expected a number of 0 or more, got {shown_number(value)}."
         raise ConfigurationError(msg)
     return value
+
+
+def check_argument(fits: bool, what: str, expected: str, value: object) -> None:  # noqa: FBT001
+    """Refuse an argument that does not fit.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if not fits:
+        msg = f"{what}: expected {expected}, got {shown(value)}."
+        raise ConfigurationError(msg)
 
 
 def check_verdict(verdict: object) -> None:

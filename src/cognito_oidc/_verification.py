@@ -9,7 +9,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
-from cognito_oidc._arguments import check_verdict, checked_client_ids, checked_number, requirements
+from cognito_oidc._arguments import (
+    check_argument,
+    check_resource,
+    check_verdict,
+    checked_client_ids,
+    checked_number,
+    requirements,
+)
 from cognito_oidc._event_sink import EventSink
 from cognito_oidc._fork_lock import ForkLock
 from cognito_oidc._issuer_keys import IssuerKeys
@@ -27,7 +34,8 @@ from cognito_oidc.protocol.claims import (
 )
 from cognito_oidc.protocol.jws import decode_payload, parse_header, split_token, verify_signature
 from cognito_oidc.protocol.key_cache import CachePolicy, Instant
-from cognito_oidc.protocol.typed_claims import C
+from cognito_oidc.protocol.provider import UserPool
+from cognito_oidc.protocol.typed_claims import AccessTokenClaims, C, IdTokenClaims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,8 +45,7 @@ if TYPE_CHECKING:
     from cognito_oidc._verifier_health import VerifierHealth
     from cognito_oidc.protocol.events import VerifierEvent
     from cognito_oidc.protocol.jwks import VerificationKey
-    from cognito_oidc.protocol.provider import UserPool
-    from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims, TokenClaims
+    from cognito_oidc.protocol.typed_claims import TokenClaims
 
 E = TypeVar("E")
 
@@ -123,10 +130,22 @@ class VerifierCore:
         max_access_token: int,
         max_id_token: int,
         verified_cache_size: int,
+        extra_check: Callable[[TokenClaims], object] | None,
         on_event: Callable[[VerifierEvent], None] | None,
         clock: Callable[[], float] | None,
     ) -> None:
         """Check and keep what configures a verifier."""
+        check_argument(isinstance(pool, UserPool), "pool", "a UserPool", pool)
+        check_argument(policy is None or isinstance(policy, CachePolicy), "policy", "a CachePolicy or None", policy)
+        check_resource(resource)
+        for what, made, base in (
+            ("access_token_claims", access_token_claims, AccessTokenClaims),
+            ("id_token_claims", id_token_claims, IdTokenClaims),
+        ):
+            fits = isinstance(made, type) and issubclass(made, base)
+            check_argument(fits, what, f"{base.__name__} or a subclass", made)
+        for what, function in (("on_event", on_event), ("clock", clock), ("extra_check", extra_check)):
+            check_argument(function is None or callable(function), what, "a function or None", function)
         self.pool = pool
         self.policy = policy or CachePolicy()
         self._wanted = NO_REQUIREMENTS if resource is None else Requirements(resource=resource)

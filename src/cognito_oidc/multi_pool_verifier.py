@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cognito_oidc._arguments import check_argument
 from cognito_oidc._verification import MAX_ID_TOKEN
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, shown
 from cognito_oidc.protocol.jws import decode_payload, split_token
+from cognito_oidc.verifier import TokenVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
-    from cognito_oidc.verifier import TokenVerifier
 
 
 class MultiPoolVerifier:
@@ -25,10 +26,12 @@ class MultiPoolVerifier:
         """Keep the verifiers.
 
         Raises:
-            ConfigurationError: There is none, or two are of one pool.
+            ConfigurationError: There is none, two are of one pool, or one is no `TokenVerifier`.
         """
         self._by_issuer: dict[str, TokenVerifier] = {}
+        check_argument(hasattr(verifiers, "__iter__"), "verifiers", "several verifiers, such as a list", verifiers)
         for verifier in verifiers:
+            check_argument(isinstance(verifier, TokenVerifier), "verifiers", "a TokenVerifier each", verifier)
             for issuer in verifier.pool.accepted_issuers:
                 if self._by_issuer.setdefault(issuer, verifier) is not verifier:
                     msg = f"Two verifiers are of {issuer}: give one of them all client_ids."

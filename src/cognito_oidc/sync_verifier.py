@@ -98,6 +98,7 @@ class SyncTokenVerifier:
             max_access_token=max_access_token,
             max_id_token=max_id_token,
             verified_cache_size=verified_cache_size,
+            extra_check=extra_check,
             on_event=on_event,
             clock=clock,
         )

@@ -124,6 +124,15 @@ def test_the_way_out_leads_through_both_pools() -> None:
     ("changes", "words"),
     [
         pytest.param({"downstream": CORP}, "same pool", id="one-pool"),
+        pytest.param({"downstream": None}, "downstream: expected a UserPool, got nothing", id="no-pool"),
+        pytest.param({"upstream": "eu-west-1_Corp"}, "upstream: expected a UserPool, got 'eu-", id="pool-id"),
+        pytest.param({"upstream_client_id": None}, "expected texts", id="none-as-client-id"),
+        pytest.param({"upstream_client_secret": b"s"}, "expected texts", id="secret-in-bytes"),
+        pytest.param({"attribute_mapping": ["email"]}, "expected a mapping", id="list-as-mapping"),
+        pytest.param({"attribute_mapping": None}, "expected a mapping", id="none-as-mapping"),
+        pytest.param({"idp_identifiers": "corp.example"}, "idp_identifiers: expected several", id="one-identifier"),
+        pytest.param({"idp_identifiers": None}, "idp_identifiers: expected several", id="none-as-identifiers"),
+        pytest.param({"idp_identifiers": (1,)}, "idp_identifiers: expected several", id="odd-identifier"),
         pytest.param({"provider_name": ""}, "provider_name", id="no-name"),
         pytest.param({"provider_name": None}, "provider_name", id="none-as-name"),
         pytest.param({"provider_name": "_Corp"}, "provider_name", id="outer-underscore"),
@@ -165,6 +174,17 @@ def test_what_cannot_work_is_refused(changes: dict[str, object], words: str) -> 
             id="chain-too-long",
         ),
         pytest.param(lambda: plan().upstream_app_client(client_name="a/b"), "client_name", id="client-name"),
+        pytest.param(lambda: plan().upstream_app_client(logout_urls="https://a"), "logout_urls", id="one-logout-url"),
+        pytest.param(
+            lambda: plan().upstream_app_client(logout_urls=None),  # type: ignore[arg-type]
+            "logout_urls: expected several",
+            id="none-as-logout-urls",
+        ),
+        pytest.param(
+            lambda: plan().downstream_app_client("shop", callback_urls=5),  # type: ignore[arg-type]
+            "callback_urls: expected several",
+            id="number-as-callback-urls",
+        ),
         pytest.param(
             lambda: plan().downstream_app_client("shop", callback_urls=["http://a.example"]), "https", id="plain-http"
         ),

@@ -305,14 +305,12 @@ BAD_ARGUMENTS = [
     pytest.param(
         {"domain": "https://login.acme.com/oauth2/token"}, r"address of an endpoint: leave out '/oauth2'", id="endpoint"
     ),
-    pytest.param(
-        {"pool_id": "eusc-de-east-1_S"}, r"in eusc-de-east-1 is not known .*from_issuer.*dns_suffix=", id="eusc"
-    ),
-    pytest.param({"pool_id": "cn-north-1_S"}, r"in cn-north-1 is not known", id="China"),
-    pytest.param({"pool_id": "us-iso-east-1_S"}, r"in us-iso-east-1 is not known", id="ISO"),
-    pytest.param({"pool_id": "us-isob-east-1_S"}, r"in us-isob-east-1 is not known", id="ISOB"),
-    pytest.param({"pool_id": "eu-isoe-west-1_S"}, r"in eu-isoe-west-1 is not known", id="ISOE"),
-    pytest.param({"pool_id": "us-isof-south-1_S"}, r"in us-isof-south-1 is not known", id="ISOF"),
+    pytest.param({"pool_id": "eusc-de-east-1_S"}, r"in eusc-de-east-1 ends is not known .*dns_suffix=", id="eusc"),
+    pytest.param({"pool_id": "cn-north-1_S"}, r"in cn-north-1 ends is not known", id="China"),
+    pytest.param({"pool_id": "us-iso-east-1_S"}, r"in us-iso-east-1 ends is not known", id="ISO"),
+    pytest.param({"pool_id": "us-isob-east-1_S"}, r"in us-isob-east-1 ends is not known", id="ISOB"),
+    pytest.param({"pool_id": "eu-isoe-west-1_S"}, r"in eu-isoe-west-1 ends is not known", id="ISOE"),
+    pytest.param({"pool_id": "us-isof-south-1_S"}, r"in us-isof-south-1 ends is not known", id="ISOF"),
     pytest.param(
         {"pool_id": "eusc-de-east-1_S", "dns_suffix": "amazonaws.eu", "domain": "acme"},
         r"prefix domains in eusc-de-east-1 is not known .*pass the whole host name",
@@ -352,13 +350,16 @@ def test_an_endpoint_without_a_domain_says_what_to_pass(name: str) -> None:
         getattr(UserPool(POOL_ID), name)
 
 
+IN_UNKNOWN_PARTITIONS = [
+    pytest.param(UserPool("eusc-de-east-1_Sov1", dns_suffix="amazonaws.eu"), id="sovereign"),
+    pytest.param(UserPool("cn-north-1_Cn1", dns_suffix="amazonaws.com.cn", issuer_type="updated"), id="China, updated"),
+    pytest.param(UserPool("us-isob-east-1_Iso1", dns_suffix="sc2s.sgov.gov"), id="isolated"),
+]
 ROUND_TRIPS = [
     pytest.param(UserPool(POOL_ID), id="original"),
     pytest.param(UserPool(POOL_ID, issuer_type="updated"), id="updated"),
     pytest.param(UserPool("us-gov-west-1_Gov1"), id="GovCloud"),
     pytest.param(UserPool("us-gov-east-1_Gov1", issuer_type="updated"), id="GovCloud, updated"),
-    pytest.param(UserPool("eusc-de-east-1_Sov1", dns_suffix="amazonaws.eu"), id="sovereign"),
-    pytest.param(UserPool("cn-north-1_Cn1", dns_suffix="amazonaws.com.cn", issuer_type="updated"), id="China, updated"),
     pytest.param(UserPool(POOL_ID, endpoint_url="http://127.0.0.1:9229"), id="local"),
     pytest.param(UserPool(POOL_ID, endpoint_url="http://[::1]:1/a/b", issuer_type="updated"), id="local, updated"),
     pytest.param(UserPool(POOL_ID, endpoint_url="https://localhost:9229"), id="local, https"),
@@ -369,6 +370,17 @@ ROUND_TRIPS = [
 def test_a_pool_is_made_again_from_its_issuer(pool: UserPool) -> None:
     """`from_issuer` gives back the pool that has this issuer, of either type."""
     assert UserPool.from_issuer(pool.issuer) == pool
+
+
+@pytest.mark.parametrize("pool", IN_UNKNOWN_PARTITIONS)
+def test_a_host_that_ends_as_nobody_knows_takes_somebody_who_does(pool: UserPool) -> None:
+    """Whoever has the issuer's host has the keys: its end is known to the library, or said by the caller."""
+    suffix = pool.issuer.partition(f".{pool.region}.")[2].partition("/")[0]
+    with pytest.raises(ConfigurationError, match=rf"if '{suffix}' is AWS's, pass dns_suffix='{suffix}'"):
+        UserPool.from_issuer(pool.issuer)
+    with pytest.raises(ConfigurationError, match=r"end in 'amazonaws\.com'"):
+        UserPool.from_issuer(pool.issuer, dns_suffix="amazonaws.com")
+    assert UserPool.from_issuer(pool.issuer, dns_suffix=suffix) == pool
 
 
 def test_from_issuer_takes_the_domain_and_the_loud_switch() -> None:

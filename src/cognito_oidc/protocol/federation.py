@@ -7,6 +7,7 @@ found there; that is `federation_checks`'s.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -15,11 +16,10 @@ from cognito_oidc.errors import ConfigurationError, shown
 from cognito_oidc.protocol.authorization import check_redirect_uri, check_scopes
 from cognito_oidc.protocol.client_authentication import check_client_id
 from cognito_oidc.protocol.logout import logout_url
+from cognito_oidc.protocol.provider import UserPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from cognito_oidc.protocol.provider import UserPool
+    from collections.abc import Iterable
 
 # M: the pattern and length of ProviderName in CreateIdentityProvider: no `_` but in second place, and no spaces.
 _PROVIDER_NAME: Final = r"[^_\s\x00-\x1f\x7f][^\s\x00-\x1f\x7f][^_\s\x00-\x1f\x7f]{1,30}"
@@ -75,6 +75,14 @@ class Federation:
         Raises:
             ConfigurationError: An argument cannot be right.
         """
+        for what, pool in (("upstream", self.upstream), ("downstream", self.downstream)):
+            if not isinstance(pool, UserPool):
+                msg = f"{what}: expected a UserPool, got {shown(pool)}."
+                raise ConfigurationError(msg)
+        if not isinstance(self.upstream_client_id, str) or not isinstance(self.upstream_client_secret, str):
+            msg = "upstream_client_id and upstream_client_secret: expected texts; '' while there is no app client yet."
+            raise ConfigurationError(msg)
+        object.__setattr__(self, "idp_identifiers", _several(self.idp_identifiers, "idp_identifiers"))
         if self.upstream.pool_id == self.downstream.pool_id:
             msg = "upstream and downstream are the same pool."
             raise ConfigurationError(msg)
@@ -119,7 +127,7 @@ class Federation:
             "UserPoolId": self.upstream.pool_id,
             "ClientName": _client_name(client_name or f"federation-{self.downstream.pool_id}"),
             "GenerateSecret": True,  # Cognito as a relying party always authenticates, with client_secret_post
-            **_code_flow(self.scopes, (self.callback_url,), tuple(logout_urls)),
+            **_code_flow(self.scopes, (self.callback_url,), logout_urls),
             "SupportedIdentityProviders": ["COGNITO"],
         }
 
@@ -182,7 +190,7 @@ class Federation:
             "UserPoolId": self.downstream.pool_id,
             "ClientName": _client_name(client_name),
             "GenerateSecret": client_secret,
-            **_code_flow(check_scopes(scopes), tuple(callback_urls), tuple(logout_urls)),
+            **_code_flow(check_scopes(scopes), callback_urls, logout_urls),
             "SupportedIdentityProviders": [self.provider_name, *(["COGNITO"] if local_sign_in else [])],
         }
 
@@ -217,8 +225,9 @@ class Federation:
         return LogoutChain(url=url, downstream_logout_urls=(upstream,), upstream_logout_urls=(final_url,))
 
 
-def _code_flow(scopes: tuple[str, ...], callbacks: tuple[str, ...], logouts: tuple[str, ...]) -> dict[str, object]:
+def _code_flow(scopes: tuple[str, ...], callbacks: Iterable[str], logouts: Iterable[str]) -> dict[str, object]:
     """Return what every app client of the code flow has."""
+    callbacks, logouts = _several(callbacks, "callback_urls"), _several(logouts, "logout_urls")
     settings: dict[str, object] = {
         "AllowedOAuthFlowsUserPoolClient": True,  # without it, none of the others has an effect
         "AllowedOAuthFlows": ["code"],
@@ -232,6 +241,15 @@ def _code_flow(scopes: tuple[str, ...], callbacks: tuple[str, ...], logouts: tup
     return settings
 
 
+def _several(texts: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return texts given by a caller; one text alone is the mistake of forgetting the comma."""
+    several = None if isinstance(texts, str | bytes) or not hasattr(texts, "__iter__") else tuple(texts)
+    if several is None or not all(isinstance(one, str) for one in several):
+        msg = f"{what}: expected several texts, such as ('...',), got {shown(texts)}."
+        raise ConfigurationError(msg)
+    return several
+
+
 def _client_name(name: str) -> str:
     if not isinstance(name, str) or re.fullmatch(rf"[\w\s+=,.@-]{{1,{_MAX_CLIENT_NAME}}}", name) is None:
         msg = f"client_name {shown(name)}: expected 1 to {_MAX_CLIENT_NAME} letters, digits, spaces or _+=,.@-."
@@ -240,6 +258,9 @@ def _client_name(name: str) -> str:
 
 
 def _check_mapping(mapping: Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(mapping, Mapping):
+        msg = f"attribute_mapping: expected a mapping, such as {{'email': 'email'}}, got {shown(mapping)}."
+        raise ConfigurationError(msg)
     pairs = dict(mapping)
     for attribute, claim in pairs.items():
         fits = isinstance(attribute, str) and 0 < len(attribute) <= _MAX_ATTRIBUTE

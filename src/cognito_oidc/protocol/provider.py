@@ -207,6 +207,7 @@ class UserPool(Frozen):
         *,
         domain: str | None = None,
         fips: bool = False,
+        dns_suffix: str | None = None,
         allow_insecure_http: bool = False,
     ) -> Self:
         """Return the pool of an issuer URL that you were given, of either type.
@@ -215,6 +216,8 @@ class UserPool(Frozen):
             issuer: The issuer exactly as it stands in tokens. An address on loopback is taken for a local server.
             domain: As in the constructor.
             fips: As in the constructor.
+            dns_suffix: The end of the issuer's host where the library does not know how hosts of that Region end: say
+                it only if you know that the name is AWS's, for whoever has the host has the keys.
             allow_insecure_http: As in the constructor.
 
         Raises:
@@ -227,15 +230,20 @@ class UserPool(Frozen):
         found = re.fullmatch(rf"https://((?:issuer-)?cognito-idp)\.([a-z0-9-]+)\.({_HOST})", base)
         if found is not None and not _is_region(found[2]):
             found = None
-        endpoint_url = dns_suffix = None
+        endpoint_url = None
         issuer_type: IssuerType = "original"
         if found is not None:
             issuer_type = "updated" if found[1] == _ISSUER_LABEL["updated"] else "original"
-            known = _partition_of(found[2]).dns_suffix
-            if known is not None and found[3] != known:
+            known = dns_suffix or _partition_of(found[2]).dns_suffix
+            if known is None:
+                msg = (
+                    f"How the issuer's host in {found[2]} ends is not known to this library: if {found[3]!r} is AWS's, "
+                    f"pass dns_suffix={found[3]!r}."
+                )
+                raise ConfigurationError(msg)
+            if found[3] != known:
                 msg = f"The issuer {shown(issuer)} is not Cognito's: hosts in {found[2]} end in {known!r}."
                 raise ConfigurationError(msg)
-            dns_suffix = None if known else found[3]
         elif is_loopback(base) or allow_insecure_http:
             label = "/" + _ISSUER_LABEL["updated"]
             issuer_type = "updated" if base.endswith(label) else "original"
@@ -361,8 +369,8 @@ class UserPool(Frozen):
         suffix = self._dns_suffix or _partition_of(self.region).dns_suffix
         if suffix is None:
             msg = (
-                f"The issuer's host in {self.region} is not known to this library: take the issuer from one of the "
-                "pool's tokens and use UserPool.from_issuer(issuer), or pass dns_suffix=."
+                f"How the issuer's host in {self.region} ends is not known to this library: pass dns_suffix=, what "
+                "follows the Region in the iss of one of the pool's tokens, such as 'amazonaws.eu'."
             )
             raise ConfigurationError(msg)
         return f"https://{label}.{self.region}.{suffix}/{self.pool_id}"
