@@ -385,7 +385,7 @@ async def test_answer_that_arrived_is_not_lost_for_lack_of_keys(
     cognito.keys = key_set()
     tokens = await client.refresh("r-0")
     assert (tokens.refresh_token, tokens.expires_at, len(cognito.sent)) == ("rotated", NOW + 3600, 1)
-    assert len(client._arrived) == 0
+    assert len(client._grants.arrived) == 0
 
 
 async def test_answers_that_wait_are_bounded(client: CognitoClient, cognito: Cognito, clock: Clock) -> None:
@@ -394,13 +394,13 @@ async def test_answers_that_wait_are_bounded(client: CognitoClient, cognito: Cog
     for number in range(70):
         with pytest.raises(KeysUnavailableError):
             await client.refresh(f"r-{number}")
-    assert len(client._arrived) == 64
+    assert len(client._grants.arrived) == 64
     cognito.keys = key_set()
     clock.advance(5)
     cognito.answers = [answer("forged")]
     with pytest.raises(TokenVerificationError):
         await client.refresh("another")
-    assert len(client._arrived) == 64
+    assert len(client._grants.arrived) == 64
 
 
 FOREIGN_KEY: Final = {"header": {"kid": "new-kid", "alg": "RS256"}}
@@ -428,7 +428,7 @@ async def test_rotated_token_beside_an_id_token_that_is_refused_is_not_lost(
             await client.refresh("r-0")
     tokens = await client.refresh("r-0")
     assert [cognito.form(number)["refresh_token"] for number in range(4)] == ["r-0", "r-1", "r-2", "r-3"]
-    assert (tokens.refresh_token, tokens.claims is not None, len(client._arrived)) == ("r-3", True, 0)
+    assert (tokens.refresh_token, tokens.claims is not None, len(client._grants.arrived)) == ("r-3", True, 0)
 
 
 @pytest.mark.parametrize(
@@ -462,7 +462,7 @@ async def test_rotated_token_of_another_person_is_not_kept(client: CognitoClient
     cognito.answers = [answer(sign(id_payload(sub="somebody-else")), refresh_token="theirs")]
     with pytest.raises(InvalidClaimError):
         await client.refresh(held())
-    assert len(client._arrived) == 0
+    assert len(client._grants.arrived) == 0
 
 
 async def test_answer_that_waited_too_long_is_refreshed_with_its_own_token(
@@ -477,7 +477,7 @@ async def test_answer_that_waited_too_long_is_refreshed_with_its_own_token(
     cognito.answers = [answer(sign(id_payload(iat=NOW + 3700, exp=NOW + 7300)), refresh_token="r-2")]
     assert (await client.refresh("r-0")).refresh_token == "r-2"
     assert [cognito.form(number)["refresh_token"] for number in range(2)] == ["r-0", "rotated"]
-    assert len(client._arrived) == 0
+    assert len(client._grants.arrived) == 0
 
 
 async def test_keys_are_there_before_a_refresh_token_is_used_up(client: CognitoClient, cognito: Cognito) -> None:
@@ -1093,8 +1093,9 @@ async def test_code_of_another_client_and_code_used_twice(aws: CognitoEmulator, 
     late = client.authorization_request()
     callback = await aws.person("ann", "correct horse").follow(late.url)
     aws.clock.advance(301)
-    with pytest.raises(InvalidGrantError):
+    with pytest.raises(InvalidGrantError) as raised:
         await client.exchange_code(callback, late)
+    assert "five minutes" in raised.value.explain()[0]
     aws.clock.advance(300)
     with pytest.raises(CallbackError):
         await client.exchange_code(callback, late)

@@ -12,16 +12,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
 
 from cognito_oidc._app_client_credentials import AppClientCredentials, secrets_of
-from cognito_oidc._arrived_answers import ArrivedAnswers
-from cognito_oidc._own_tokens import OwnTokens, check_same_person
-from cognito_oidc._shield import run_shielded
+from cognito_oidc._grants import Grants
+from cognito_oidc._own_tokens import OwnTokens
 from cognito_oidc._token_sources import Refreshing, TokenSources
 from cognito_oidc._transport import Transport
 from cognito_oidc.errors import (
     ConfigurationError,
-    ExpiredTokenError,
-    InvalidGrantError,
-    ProtocolError,
     shown,
     shown_number,
 )
@@ -34,19 +30,14 @@ from cognito_oidc.protocol.provider import UserPool
 from cognito_oidc.protocol.token_exchange import parse_token_exchange_response, token_exchange_request
 from cognito_oidc.protocol.tokens import (
     TokenSet,
-    client_credentials_request,
-    code_exchange_request,
-    keep_refresh_token,
     parse_revocation_response,
-    parse_token_response,
-    refresh_request,
     revocation_request,
 )
 from cognito_oidc.protocol.userinfo import parse_userinfo_response, userinfo_request
 from cognito_oidc.verifier import TokenVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     import httpx
@@ -58,7 +49,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.client_authentication import ClientAuthentication, TokenEndpointAuthMethod
     from cognito_oidc.protocol.token_exchange import ExchangedToken, IssuedTokenType, TokenType
     from cognito_oidc.protocol.userinfo import UserInfo
-    from cognito_oidc.protocol.wire import HttpRequest
     from cognito_oidc.token_source import TokenSource
     from cognito_oidc.token_store import TokenStore
 
@@ -154,7 +144,6 @@ class CognitoClient:
             msg = f"max_request_age: expected seconds, more than 0, got {shown_number(max_request_age)}."
             raise ConfigurationError(msg)
         self._max_request_age = max_request_age
-        self._arrived = ArrivedAnswers()
         if clock is not None and not callable(clock):
             msg = f"clock: expected a callable that returns epoch seconds, got {shown(clock)}."
             raise ConfigurationError(msg)
@@ -162,12 +151,22 @@ class CognitoClient:
         if verifier is None:
             verifier = TokenVerifier(pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock)
         self._own_tokens = OwnTokens(pool, client_id=client_id, verifier=verifier)
+        self._grants = Grants(
+            self._metadata,
+            transport=self._transport,
+            credentials=self._credentials,
+            own_tokens=self._own_tokens,
+            clock=self._clock,
+        )
         self._sources = TokenSources(
             pool.pool_id,
             client_id,
             self._scopes,
             Refreshing(
-                self._prepare_refresh, self._arrived.refresh_token_for, self._own_tokens.check, revoke=self.revoke
+                self._grants.prepare_refresh,
+                self._grants.arrived.refresh_token_for,
+                self._own_tokens.check,
+                revoke=self.revoke,
             ),
             clock=self._clock,
         )
@@ -292,25 +291,7 @@ class CognitoClient:
             client_id=self._client_id,
             issuers=self._pool.accepted_issuers,
         )
-        endpoint = self._metadata.require("token_endpoint")
-        expects_id_token = "openid" in request.scopes
-        if expects_id_token:
-            await self._own_tokens.load_keys()
-        me = await self._credentials.read()
-
-        async def exchange() -> TokenSet:
-            tokens = await self._token_request(
-                lambda who: code_exchange_request(code, token_endpoint=endpoint, authentication=who),
-                me,
-                grant="authorization_code",
-                secrets=(code.code, request.code_verifier),
-            )
-            if expects_id_token and tokens.id_token is None:
-                msg = "Cannot use the token answer: openid was asked for and no ID token came."
-                raise ProtocolError(msg)
-            return await self._own_tokens.verified(tokens, nonce=request.nonce, max_age=request.max_age)
-
-        return await run_shielded(exchange)
+        return await self._grants.exchange(code)
 
     async def refresh(self, tokens: TokenSet | str) -> TokenSet:
         """Return new tokens. The refresh token is the new one where one came (rotation), else the old one.
@@ -332,7 +313,7 @@ class CognitoClient:
         Source: RFC 6749 section 6; OpenID Connect Core 1.0 section 12.2.
         """
         self._own_tokens.refresh_token_of(tokens)
-        send = await self._prepare_refresh(tokens)
+        send = await self._grants.prepare_refresh(tokens)
         return await send(tokens)
 
     async def client_credentials(
@@ -352,7 +333,7 @@ class CognitoClient:
         Source: RFC 6749 section 4.4.
         """
         names = None if scopes is None else authorization.check_scopes(scopes)
-        send = await self._prepare_client_credentials(names, client_metadata)
+        send = await self._grants.prepare_client_credentials(names, client_metadata)
         return await send(None)
 
     def token_source(
@@ -388,7 +369,7 @@ class CognitoClient:
             ConfigurationError: No scopes, or not separated by spaces.
         """
         names = None if scopes is None else tuple(sorted(set(authorization.check_scopes(scopes))))
-        return self._sources.of_machine(names, lambda _: self._prepare_client_credentials(names), store=store)
+        return self._sources.of_machine(names, lambda _: self._grants.prepare_client_credentials(names), store=store)
 
     async def exchange_token(
         self,
@@ -554,87 +535,3 @@ class CognitoClient:
         """
         response = await self._transport.send(discovery_request(self._pool.discovery_url))
         return parse_provider_metadata(response, pool=self._pool)
-
-    async def _prepare_refresh(
-        self, tokens: TokenSet | str | None
-    ) -> Callable[[TokenSet | str | None], Awaitable[TokenSet]]:
-        """Do what a refresh needs and what may take long, before anything is used up; return what sends it."""
-        endpoint = self._metadata.require("token_endpoint")
-        if isinstance(tokens, TokenSet) and tokens.claims is not None:
-            await self._own_tokens.load_keys()
-        me = await self._credentials.read()
-
-        async def send(tokens: TokenSet | str | None) -> TokenSet:
-            token = self._own_tokens.refresh_token_of(tokens)
-            old = tokens.claims if isinstance(tokens, TokenSet) else None
-
-            async def accept(answer: TokenSet) -> TokenSet:
-                try:
-                    new = await self._own_tokens.verified(answer, nonce=None, max_age=None)
-                except BaseException as error:
-                    self._arrived.keep_after(error, token, answer)
-                    raise
-                check_same_person(old, new.claims)
-                return new
-
-            async def exchange() -> TokenSet:
-                latest = self._arrived.take(token)
-                if isinstance(latest, TokenSet):
-                    try:
-                        return await accept(latest)
-                    except ExpiredTokenError:  # it waited too long; the refresh token in it did not
-                        self._arrived.take(token)
-                        sent = latest.refresh_token or token
-                else:
-                    sent = latest
-                try:
-                    answer = await self._token_request(
-                        lambda who: refresh_request(sent, token_endpoint=endpoint, authentication=who),
-                        me,
-                        grant="refresh_token",
-                        secrets=(token, sent),
-                    )
-                except BaseException as error:
-                    if sent != token and not isinstance(error, InvalidGrantError):
-                        self._arrived.keep(token, sent)
-                    raise
-                return await accept(keep_refresh_token(answer, sent))
-
-            return await run_shielded(exchange)
-
-        return send
-
-    async def _prepare_client_credentials(
-        self, names: tuple[str, ...] | None, client_metadata: Mapping[str, str] | None = None
-    ) -> Callable[[TokenSet | None], Awaitable[TokenSet]]:
-        """Do the same for a machine token."""
-        endpoint = self._metadata.require("token_endpoint")
-        me = await self._credentials.read()
-
-        async def send(_: TokenSet | None) -> TokenSet:
-            return await self._token_request(
-                lambda who: client_credentials_request(
-                    names, token_endpoint=endpoint, authentication=who, client_metadata=client_metadata
-                ),
-                me,
-                grant="client_credentials",
-                secrets=(),
-            )
-
-        return send
-
-    async def _token_request(
-        self,
-        build: Callable[[ClientAuthentication], HttpRequest],
-        who: ClientAuthentication,
-        *,
-        grant: str,
-        secrets: tuple[str, ...],
-    ) -> TokenSet:
-        async def attempt(who: ClientAuthentication) -> TokenSet:
-            response = await self._transport.send(build(who))
-            return parse_token_response(
-                response, received_at=self._clock(), grant=grant, secrets=secrets_of(who, *secrets)
-            )
-
-        return await self._credentials.authenticated(attempt, who)

@@ -15,7 +15,13 @@ from cognito_oidc.errors import (
     RateLimitedError,
     TransportError,
 )
-from cognito_oidc.protocol.oauth_errors import clean_request_id, parse_oauth_error, parse_retry_after
+from cognito_oidc.protocol.oauth_errors import (
+    clean_request_id,
+    likely_causes,
+    likely_causes_of_code,
+    parse_oauth_error,
+    parse_retry_after,
+)
 from cognito_oidc.protocol.wire import Endpoint, HttpResponse
 from tests.answers import HTML, REQUEST_ID, answer, answers, json_values
 
@@ -160,6 +166,42 @@ def test_429_is_always_too_many_requests(response: HttpResponse) -> None:
 def test_retry_after_is_read_in_seconds(value: str, seconds: float | None) -> None:
     """RFC 9110 section 10.2.3: whole seconds; a date needs a clock; nothing else is believed."""
     assert parse_retry_after({"retry-after": value}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("age", "scopes", "causes"),
+    [
+        pytest.param(20, ("openid",), ["used before", "code_verifier", "another app client"], id="young"),
+        pytest.param(
+            299.9, ("openid", "email"), ["used before", "attribute", "code_verifier", "another app client"], id="email"
+        ),
+        pytest.param(
+            300,
+            ("openid", "profile", "phone"),
+            ["five minutes", "used before", "attribute", "code_verifier", "another app client"],
+            id="old",
+        ),
+    ],
+)
+def test_causes_of_a_refused_code_are_ranked_by_what_is_known(
+    age: float, scopes: tuple[str, ...], causes: list[str]
+) -> None:
+    """What cannot be is left out: a code is younger than its request, and most scopes imply no attribute."""
+
+    def likely(error: str) -> tuple[str, ...]:
+        return likely_causes_of_code(error, request_age=age, scopes=scopes)
+
+    response = answer({"error": "invalid_grant"}, status=400)
+    error = parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant="authorization_code", likely=likely)
+    assert len(error.explain()) == len(causes)
+    assert all(cause in sentence for cause, sentence in zip(causes, error.explain(), strict=True))
+
+
+@pytest.mark.parametrize("error", ["unauthorized_client", "invalid_client", "never_heard_of"])
+def test_other_refusals_of_a_code_mean_what_they_mean(error: str) -> None:
+    """Only what a code is refused for depends on its request."""
+    known = likely_causes_of_code(error, request_age=1e9, scopes=())
+    assert known == likely_causes(error, "authorization_code")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from cognito_oidc.errors import (
 from cognito_oidc.protocol.wire import parse_json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from cognito_oidc.protocol.wire import Endpoint, HttpResponse
 
@@ -33,6 +33,8 @@ _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _UUID: Final = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_LIFE_OF_A_CODE: Final = 300.0
+_SCOPES_OF_ATTRIBUTES: Final = frozenset({"email", "phone", "profile"})
 _MAX_RETRY_AFTER: Final = 24 * 3600.0
 # Requests whose second sending may do harm: `HttpRequest.repeatable` is False for them.
 _USED_UP: Final = frozenset({"authorization_code", "refresh_token", "token_exchange"})
@@ -109,7 +111,12 @@ _CLASSES: Final[dict[str, type[OAuthError]]] = {
 
 
 def parse_oauth_error(
-    response: HttpResponse, *, endpoint: Endpoint, grant: str, secrets: tuple[str, ...] = ()
+    response: HttpResponse,
+    *,
+    endpoint: Endpoint,
+    grant: str,
+    secrets: tuple[str, ...] = (),
+    likely: Callable[[str], tuple[str, ...]] | None = None,
 ) -> CognitoOidcError:
     """Return the exception for an answer that is not the wanted one.
 
@@ -118,6 +125,7 @@ def parse_oauth_error(
         endpoint: Who gave it.
         grant: The `grant_type` sent, or the name of the endpoint that takes none.
         secrets: What was sent and must not appear in the exception.
+        likely: What an error code probably means, for who knows more than the grant.
 
     Source: RFC 6749 section 5.2; RFC 6585 section 4; AWS, "The token issuer endpoint", examples of negative responses.
     """
@@ -128,6 +136,7 @@ def parse_oauth_error(
         return _no_oauth_answer(response, endpoint, name, grant)
     error = name or "too_many_requests"
     kind = RateLimitedError if too_many else _CLASSES.get(error, OAuthError)
+    causes = likely_causes(error, grant) if likely is None else likely(error)
     description = clean_server_text(_without(secrets, body.get("error_description")))
     msg = f"The {endpoint} endpoint refused: {error}{f' ({description})' if description else ''}."
     return kind(
@@ -136,7 +145,7 @@ def parse_oauth_error(
         description=description,
         status=response.status,
         request_id=clean_request_id(response.headers, secrets=secrets),
-        causes=() if too_many else likely_causes(error, grant),
+        causes=() if too_many else causes,
         retry_after=parse_retry_after(response.headers),
     )
 
@@ -144,6 +153,27 @@ def parse_oauth_error(
 def likely_causes(error: str, grant: str) -> tuple[str, ...]:
     """Return what an error code probably means, likeliest first; nothing for one that is not known."""
     return _CAUSES.get((error, grant)) or _CAUSES_OF_ANY_GRANT.get(error, ())
+
+
+def likely_causes_of_code(error: str, *, request_age: float, scopes: Collection[str]) -> tuple[str, ...]:
+    """Return what the refusal of a code probably means, likeliest first, from what is known of its request.
+
+    A code is younger than its request. Only some scopes imply attributes of their own.
+
+    Args:
+        error: The error code.
+        request_age: Seconds since the authorization request.
+        scopes: What it asked for.
+
+    Source: AWS, "The token issuer endpoint", invalid_grant; "The redirect and authorization endpoint" (five minutes).
+    """
+    causes = likely_causes(error, "authorization_code")
+    if error == "invalid_grant":
+        used, late, verifier, client, attribute = causes
+        attributes = (attribute,) if _SCOPES_OF_ATTRIBUTES.intersection(scopes) else ()
+        causes = (late, used) if request_age >= _LIFE_OF_A_CODE else (used,)
+        causes = (*causes, *attributes, verifier, client)
+    return causes
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:

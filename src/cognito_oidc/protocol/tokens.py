@@ -21,7 +21,7 @@ from cognito_oidc.protocol.typed_claims import IdTokenClaims, freeze
 from cognito_oidc.protocol.wire import Endpoint, form_request, parse_json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cognito_oidc.protocol.callback import AuthorizationCode
     from cognito_oidc.protocol.client_authentication import ClientAuthentication
@@ -216,7 +216,12 @@ def client_credentials_request(
 
 
 def parse_token_response(
-    response: HttpResponse, *, received_at: float, grant: str, secrets: tuple[str, ...] = ()
+    response: HttpResponse,
+    *,
+    received_at: float,
+    grant: str,
+    secrets: tuple[str, ...] = (),
+    likely: Callable[[str], tuple[str, ...]] | None = None,
 ) -> TokenSet:
     """Return the tokens of an answer; the ID token in it is not verified yet, so `claims` is None.
 
@@ -225,6 +230,7 @@ def parse_token_response(
         received_at: When it arrived, epoch seconds UTC; `expires_in` counts from here.
         grant: The `grant_type` that was sent, to tell what an error probably means.
         secrets: What was sent and must not appear in an error.
+        likely: What an error code probably means, for who knows more than the grant.
 
     Raises:
         OAuthError: The server said no (`InvalidGrantError`, `InvalidClientError`, `RateLimitedError` among them).
@@ -233,7 +239,7 @@ def parse_token_response(
 
     Source: RFC 6749 sections 5.1 and 5.2.
     """
-    document = parse_token_document(response, grant=grant, secrets=secrets)
+    document = parse_token_document(response, grant=grant, secrets=secrets, likely=likely)
     answer = read_answer(_TokenAnswer, document)
     if answer.token_type.lower() != "bearer":
         came = shown(clean_server_text(answer.token_type, limit=40))
@@ -247,18 +253,24 @@ def parse_token_response(
     )
 
 
-def parse_token_document(response: HttpResponse, *, grant: str, secrets: tuple[str, ...]) -> dict[str, object]:
+def parse_token_document(
+    response: HttpResponse,
+    *,
+    grant: str,
+    secrets: tuple[str, ...],
+    likely: Callable[[str], tuple[str, ...]] | None = None,
+) -> dict[str, object]:
     """Return the JSON object of an answer that is no error, for who reads the members of its grant.
 
     Raises:
         OAuthError, ProtocolError, TransportError: As `parse_token_response`.
     """
     if response.status != _HTTP_OK:
-        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+        raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets, likely=likely)
     document = parse_json_answer(response, what=_WHAT)
     if document.get("error") is not None:
         if "access_token" not in document:
-            raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets)
+            raise parse_oauth_error(response, endpoint=Endpoint.TOKEN, grant=grant, secrets=secrets, likely=likely)
         msg = f"Cannot use {_WHAT}: it holds an error and tokens."
         raise ProtocolError(msg)
     return document
