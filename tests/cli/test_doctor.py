@@ -94,8 +94,15 @@ def test_a_machine_is_looked_at_too(shop: ServedShop) -> None:
         pytest.param(nothing, {"redirect_uri": "https://other.example/"}, ["redirect_mismatch"], id="another-callback"),
         pytest.param(nothing, {"scopes": "openid orders/delete"}, ["invalid_scope"], id="scope"),
         pytest.param(break_flow, {}, ["unauthorized_client"], id="flow-off"),
+        pytest.param(break_flow, {"provider": "Corp"}, ["unauthorized_client"], id="flow-off-is-no-provider-missing"),
         pytest.param(break_every_provider, {}, ["login_refused"], id="no-provider-at-all"),
         pytest.param(nothing, {"client_id": "1example23456789"}, ["login_refused"], id="client-id"),
+        pytest.param(
+            nothing,
+            {"client_id": "1example23456789", "provider": "Corp"},
+            ["login_refused"],
+            id="client-id-and-provider",
+        ),
         pytest.param(break_secret, {}, ["secret_refused"], id="secret-replaced"),
         pytest.param(nothing, {"client_secret": None}, ["secret_missing"], id="secret-missing"),
         pytest.param(nothing, {"client_secret_from": "env:NOT_SET"}, ["secret_unreadable"], id="secret-unreadable"),
@@ -273,8 +280,8 @@ def login_url(shop: ServedShop, **changes: str | None) -> str:
         pytest.param({"nonce": None, "scope": "orders/read", "identity_provider": "Corp"}, [], id="no-id-token"),
         pytest.param({"state": None}, ["no_state"], id="no-state"),
         pytest.param({"state": '{"next":"/a?b=c&d=e"}'}, ["state_changes"], id="json-in-the-state"),
-        pytest.param({"code_challenge": None, "code_challenge_method": None}, ["no_pkce"], id="no-pkce"),
-        pytest.param({"code_challenge_method": "plain"}, ["no_pkce"], id="plain-pkce"),
+        pytest.param({"state": "YWJj+/8="}, [], id="base64-in-the-state"),
+        pytest.param({"code_challenge": None, "code_challenge_method": None}, [], id="no-pkce-with-a-secret"),
         pytest.param({"response_type": "token"}, ["not_the_code_flow"], id="implicit"),
         pytest.param({"client_id": "another"}, ["other_client"], id="another-client"),
     ],
@@ -284,6 +291,14 @@ def test_the_address_of_an_application_is_judged(
 ) -> None:
     """What an application leaves out of the login's address is named, though Cognito takes it."""
     assert shop.findings("--login-url", login_url(shop, **changes)) == codes
+
+
+@pytest.mark.parametrize("changes", [{"code_challenge": None}, {"code_challenge_method": "plain"}])
+def test_a_public_client_must_send_a_challenge(shop: ServedShop, changes: dict[str, str | None]) -> None:
+    """What can keep no secret has nothing else that protects its code."""
+    spa = shop.app.add_client("spa", redirect_uris=[CALLBACK], scopes=SCOPES)
+    arguments = ("--login-url", login_url(shop, client_id=spa.client_id, **changes))
+    assert shop.findings(*arguments, client_id=spa.client_id, client_secret=None) == ["no_pkce"]
 
 
 def test_a_missing_nonce_is_found_where_people_come_from_a_provider_unasked(shop: ServedShop) -> None:
