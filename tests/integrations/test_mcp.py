@@ -18,7 +18,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 
 from cognito_oidc import MultiPoolVerifier, TokenVerifier, UserPool
 from cognito_oidc.errors import ConfigurationError
-from cognito_oidc.integrations.mcp import McpTokenVerifier, RetryLaterMiddleware
+from cognito_oidc.integrations.mcp import McpTokenVerifier, StrictBearerMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,7 +67,7 @@ def app(tokens: McpTokenVerifier) -> Starlette:
         stateless_http=True,
         transport_security=TransportSecuritySettings(allowed_hosts=[HOST], enable_dns_rebinding_protection=True),
     )
-    app.add_middleware(RetryLaterMiddleware)
+    app.add_middleware(StrictBearerMiddleware)
     return app
 
 
@@ -155,6 +155,18 @@ async def test_a_token_for_this_server_is_accepted_and_no_other(
         "forged": 401,
         "expired": 401,
     }
+
+
+@pytest.mark.anyio
+async def test_two_tokens_are_refused(
+    app: Starlette, cognito_emulator: CognitoEmulator, issue_access_token: IssueAccessToken
+) -> None:
+    """Nobody chooses which of two headers counts, though the first is good."""
+    good = f"Bearer {issue_access_token('ann', scopes=[READ], resource=URL)}"
+    async with network(app, cognito_emulator) as http:
+        answer = await http.post(URL, json=LIST_TOOLS, headers=[("Authorization", good), ("authorization", "Bearer x")])
+    assert answer.status_code == 400
+    assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_request"')
 
 
 @pytest.mark.anyio

@@ -20,8 +20,8 @@ except ImportError as _missing:
 
 from pydantic import ValidationError
 
-from cognito_oidc import TokenVerifier
-from cognito_oidc.errors import CognitoOidcError, ConfigurationError, TokenVerificationError, shown
+from cognito_oidc import TokenVerifier, parse_bearer_token
+from cognito_oidc.errors import BearerUsageError, CognitoOidcError, ConfigurationError, TokenVerificationError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cognito_oidc import MultiPoolVerifier, UserPool
 
-__all__ = ["McpTokenVerifier", "RetryLaterMiddleware"]
+__all__ = ["McpTokenVerifier", "StrictBearerMiddleware"]
 
 _HTTP: Final = "http"
 
@@ -116,12 +116,15 @@ class McpTokenVerifier:
         return _settings(self._pool.issuer, self._resource, list(required_scopes))
 
 
-class RetryLaterMiddleware:
-    """Answers 503 with `Retry-After` where nothing can be said about a token, which the SDK would answer 500.
+class StrictBearerMiddleware:
+    """Answers as an API should where the SDK does not.
+
+    Several `Authorization` headers are 400, where it would take the first; a token that nothing can be said about is
+    503 with `Retry-After`, where it would answer 500.
 
     ```python
     app = server.streamable_http_app()
-    app.add_middleware(RetryLaterMiddleware)
+    app.add_middleware(StrictBearerMiddleware)
     ```
     """
 
@@ -129,7 +132,10 @@ class RetryLaterMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Pass a request on, or answer it."""
+        if scope["type"] != _HTTP:
+            await self._app(scope, receive, send)
+            return
         has_begun = False
 
         async def send_on(message: Message) -> None:
@@ -138,13 +144,25 @@ class RetryLaterMiddleware:
             await send(message)
 
         try:
+            _check_headers(scope)
             await self._app(scope, receive, send_on)
         except CognitoOidcError as error:
-            if has_begun or scope["type"] != _HTTP or not error.retryable:
+            if has_begun or not (error.retryable or isinstance(error, BearerUsageError)):
                 raise
             headers = [(name.lower().encode(), value.encode()) for name, value in error.response_headers().items()]
             await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
+
+
+def _check_headers(scope: Scope) -> None:
+    """Refuse several tokens.
+
+    Raises:
+        BearerUsageError: There is more than one header.
+    """
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    if len(values) > 1:
+        parse_bearer_token(values)
 
 
 def _settings(issuer: str, resource: str, required_scopes: list[str]) -> AuthSettings:
