@@ -100,7 +100,8 @@ class CognitoLogin:
             session_lifetime: Seconds after which a person signs in again.
             home: Where to go after a login that names no other path of this application.
             login_path: Path of the route that begins a login.
-            callback_path: Path of the route that ends it; that of `redirect_uri` when left out.
+            callback_path: Path of the route that ends it; that of `redirect_uri` when left out. Below a `Mount`, or
+                where a proxy's prefix is `root_path`, without what stands before it there.
             logout_path: Path of the route that logs out, by `POST` alone.
             cookie_name: Begins the names of the cookies. Two logins of one host need two names.
             error_page: Called with the request and a `LoginProblem`; returns the answer. May be async.
