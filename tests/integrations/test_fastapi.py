@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from starlette.types import Message
 
-from cognito_oidc import AccessTokenClaims, MultiPoolVerifier, TokenVerifier, UserPool
+from cognito_oidc import AccessTokenClaims, MultiPoolVerifier, SyncTokenVerifier, TokenVerifier, UserPool
 from cognito_oidc.emulator import CognitoEmulator, EmulatedAppClient, EmulatedPool
 from cognito_oidc.errors import ConfigurationError, ExpiredTokenError
 from cognito_oidc.integrations.fastapi import AccessTokenBearer
@@ -459,6 +459,12 @@ def test_swagger_ui_is_told_to_use_pkce(bearer: AccessTokenBearer) -> None:
         ),
         pytest.param(lambda bearer: bearer.requiring(resource="https://a").requiring(resource="https://b"), id="two"),
         pytest.param(lambda bearer: bearer.swagger_ui_init_oauth("c", scopes="openid"), id="one scope as a text"),
+        pytest.param(lambda bearer: bearer.requiring(any_of_groups=[]), id="any of no groups"),
+        pytest.param(lambda bearer: bearer.requiring(resource=""), id="no resource, as a text"),
+        pytest.param(
+            lambda _: AccessTokenBearer(SyncTokenVerifier(UserPool("eu-west-1_AbC123xyz"), client_ids=None)),  # type: ignore[arg-type]
+            id="a verifier that would block",
+        ),
     ],
 )
 def test_a_mistake_is_found_at_start(bearer: AccessTokenBearer, mistake: Callable[[AccessTokenBearer], object]) -> None:

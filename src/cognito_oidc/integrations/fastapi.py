@@ -6,7 +6,7 @@ the token; that is the verifier's.
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 try:
     from fastapi import HTTPException
@@ -95,7 +95,14 @@ class AccessTokenBearer(OAuth2):  # of all schemes, older versions of FastAPI sh
             description: What the document says of it, in Markdown.
             auto_error: False lets requests without a token pass, with None for claims. A token that is refused stays an
                 error.
+
+        Raises:
+            ConfigurationError: `verifier` is another thing; a `SyncTokenVerifier` would block the event loop.
         """
+        if not isinstance(verifier, TokenVerifier | MultiPoolVerifier):
+            raise ConfigurationError(
+                f"AccessTokenBearer needs a TokenVerifier or a MultiPoolVerifier, got {type(verifier).__name__}."
+            )
         self._verifier = verifier
         self._pool = pool or (verifier.pool if isinstance(verifier, TokenVerifier) else None)
         self._required = _Requirements()
@@ -105,9 +112,9 @@ class AccessTokenBearer(OAuth2):  # of all schemes, older versions of FastAPI sh
     def requiring(
         self,
         *,
-        any_of_scopes: Iterable[str] = (),
-        required_groups: Iterable[str] = (),
-        any_of_groups: Iterable[str] = (),
+        any_of_scopes: Iterable[str] | None = None,
+        required_groups: Iterable[str] | None = None,
+        any_of_groups: Iterable[str] | None = None,
         resource: str | None = None,
     ) -> "AccessTokenBearer":
         """Return this dependency, in the document the same, for tokens that also have these.
@@ -119,15 +126,16 @@ class AccessTokenBearer(OAuth2):  # of all schemes, older versions of FastAPI sh
             resource: The resource server the token must be bound to, instead of the verifier's own.
 
         Raises:
-            ConfigurationError: They are no names, or this dependency requires others of the kind already.
+            ConfigurationError: They are no names, or none, which would require nothing; or this dependency requires
+                others of the kind already.
         """
-        wanted = _Requirements(
-            _names("any_of_scopes", any_of_scopes),
-            _names("required_groups", required_groups),
-            _names("any_of_groups", any_of_groups),
-            resource,
-        )
-        more = {what: value for what, value in wanted._asdict().items() if value}
+        given = {"any_of_scopes": any_of_scopes, "required_groups": required_groups, "any_of_groups": any_of_groups}
+        more: dict[str, Any] = {what: _names(what, names) for what, names in given.items() if names is not None}
+        if resource is not None:
+            more["resource"] = resource
+        empty = [what for what, value in more.items() if not value]
+        if empty:
+            raise ConfigurationError(f"requiring() is given no {', '.join(empty)}, so that any token would do.")
         twice = [what for what in more if getattr(self._required, what)]
         if twice:
             raise ConfigurationError(f"requiring() is given {', '.join(twice)} again: name all of them at once.")
