@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -22,6 +23,8 @@ from cognito_oidc.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from cognito_oidc.emulator import EmulatedAppClient, EmulatedPool, KeyStock
 
 CALLBACK: Final = "https://app.example/cb"
@@ -200,6 +203,22 @@ async def test_stale_machine_token_is_renewed_by_one_worker(stage: Stage) -> Non
     stage.aws.clock.advance(3550)
     async with stage.store.lock(source._keeper._key, timeout=1):
         assert await source.token() == first
+    assert requests(stage) == 1
+
+
+@pytest.mark.anyio
+async def test_machine_that_waited_in_vain_looks_once_more(stage: Stage) -> None:
+    """Who does not get the lock in time takes what another worker has saved meanwhile, and buys none."""
+
+    class Busy(MemoryTokenStore):
+        @asynccontextmanager
+        async def lock(self, key: str, *, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the protocol's
+            assert await self.swap(key, await stage.store.read(key), expected=None)
+            raise StoreError("locked", code="store_locked")
+            yield
+
+    other = await stage.machine.client().client_credentials_source(store=stage.store).token()
+    assert await stage.machine.client().client_credentials_source(store=Busy()).token() == other
     assert requests(stage) == 1
 
 

@@ -197,6 +197,10 @@ class TokenKeeper:
                 if is_good():
                     return None
                 raise
+            if error.code == "store_locked":  # for long: by now another worker may have done it
+                await self.load()
+                if is_good():
+                    return None
         # To a machine's tokens the store is a convenience: without it they cost a request, and nobody's session.
         return await run_shielded(alone)
 

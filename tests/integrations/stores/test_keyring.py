@@ -113,6 +113,16 @@ async def test_write_that_is_stopped_leaves_the_old_record_or_the_new_one(
     assert done
 
 
+async def test_nothing_of_the_record_before_stays(locker: Locker, open_store: Callable[[], KeyringTokenStore]) -> None:
+    """A refresh token that was replaced is not left in the keyring, whichever record was longer."""
+    current = None
+    for length in (9, 1, 9, 1):
+        one = record("replaced" * 300 * length)
+        assert await open_store().swap("ann", one, expected=current)
+        current = one
+        assert len("".join(locker.entries.values())) < len(one.to_json()) + 200
+
+
 async def test_delete_that_is_stopped_leaves_the_record_or_nothing(
     locker: Locker, open_store: Callable[[], KeyringTokenStore]
 ) -> None:
