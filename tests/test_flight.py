@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from cognito_oidc._flight import Flights
@@ -56,6 +58,32 @@ async def test_each_gets_an_error_of_their_own() -> None:
             mine.error = StoreError("down")
     assert len({id(error) for error in errors}) == 3
     assert {str(error) for error in errors} == {"down"}
+
+
+async def test_attempt_of_a_closed_event_loop_is_none() -> None:
+    """Whoever led it was dropped with its loop, and nobody waits for it."""
+    flights, loop = Flights(), asyncio.new_event_loop()
+
+    async def lead() -> None:
+        with flights.lead():
+            await asyncio.Event().wait()
+
+    def abandon() -> asyncio.Task[None]:
+        task = loop.create_task(lead())
+        loop.call_later(0.01, loop.stop)
+        loop.run_forever()
+        return task
+
+    task = await anyio.to_thread.run_sync(abandon)
+    assert flights.current is not None
+    with anyio.move_on_after(0.05) as scope:
+        await flights.current.join()
+    assert scope.cancelled_caught
+    loop.close()
+    assert flights.current is None
+    with pytest.raises(RuntimeError):
+        task.get_coro().throw(RuntimeError("dropped"))
+    task._log_destroy_pending = False
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

@@ -15,7 +15,7 @@ import anyio
 import pytest
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 
-from cognito_oidc import IdTokenClaims, MemoryTokenStore, StoredToken, TokenSet, TokenSource
+from cognito_oidc import IdTokenClaims, MemoryTokenStore, StoredToken, TokenSet, TokenSource, token_source
 from cognito_oidc._token_keeper import Grant, Owner, TokenKeeper
 from cognito_oidc.errors import (
     CognitoOidcError,
@@ -378,16 +378,22 @@ async def test_the_record_changed_without_reason(world: World) -> None:
     assert await world.kept() == "r1"
 
 
-async def test_somebody_signs_in_meanwhile(world: World) -> None:
-    """A new sign-in is newer than what came for the old one: it stays, and everybody goes on with it."""
+@pytest.mark.parametrize("earlier", [-5, 0, 5])
+@pytest.mark.parametrize("saves", [True, False], ids=["saves", "cannot save at first"])
+async def test_somebody_signs_in_meanwhile(world: World, earlier: float, saves: bool) -> None:
+    """A new sign-in is never replaced by what comes for the old one, whichever of the two Cognito issued first."""
     one, two = await world.workers()
+    world.clock.advance(-earlier)
+    new = replace(world.cognito.tokens("x7"), access_token="access-new")
+    world.clock.advance(earlier)
 
     async def sign_in() -> None:
-        world.clock.advance(5)
-        await two.replace(replace(world.cognito.tokens("x7"), access_token="access-new"))
+        await two.replace(new)
+        world.store.faults["swap"] = [] if saves else [StoreError("down")] * 2
 
     world.cognito.after["r0"] = sign_in
-    assert await value(one) == "access-new"
+    assert await value(one) == ("access-new" if saves else "access-r1")
+    assert await later(world, one) == ["access-new"]
     assert await world.kept() == "x7"
 
 
@@ -507,6 +513,21 @@ async def test_store_that_fails_while_the_token_is_good(world: World) -> None:
     assert await value(source) == "access-r0"
     world.store.faults.clear()
     assert await later(world, source) == ["access-r1"]
+
+
+async def test_store_that_hangs_while_the_token_is_good(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a good token waits for the store in passing alone."""
+    source = world.worker(tokens=world.first)
+    await source.token()
+    world.clock.advance(3590)
+    monkeypatch.setattr(token_source, "IN_PASSING", 0.05)
+
+    async def hang(key: str) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(world.store, "read", hang)
+    with anyio.fail_after(2):
+        assert [await value(source) for _ in range(3)] == ["access-r0"] * 3
 
 
 async def test_store_that_fails_at_the_last_read(world: World) -> None:

@@ -39,9 +39,10 @@ class Flight:
         self._process = getpid()
 
     @property
-    def here(self) -> bool:
-        """Whether it is of this process: after a fork the child has the memory of it, and nobody who flies."""
-        return self._process == getpid()
+    def alive(self) -> bool:
+        """Whether anybody leads it: not in the child of a fork, nor in an event loop that was closed under it."""
+        closed = getattr(self._loop, "is_closed", None)  # asyncio's; trio's ends its tasks before it ends
+        return self._process == getpid() and not (closed is not None and closed())
 
     async def join(self) -> None:
         """Wait until it is over, however it ends. Whoever waits may leave at once.
@@ -52,7 +53,7 @@ class Flight:
         if _current_loop() == self._loop:
             await self._event.wait()
         else:  # an event belongs to its loop, and there is nothing of anyio's that belongs to several
-            while not self._over:  # noqa: ASYNC110 - as said
+            while not self._over and self.alive:  # noqa: ASYNC110 - as said
                 await anyio.sleep(_PAUSE)
         if self.error is not None:
             raise copy.copy(self.error)
@@ -76,7 +77,7 @@ class Flights:
     def current(self) -> Flight | None:
         """The attempt that is under way, or None."""
         flight = self._current
-        return flight if flight is not None and flight.here else None
+        return flight if flight is not None and flight.alive else None
 
     @contextlib.contextmanager
     def lead(self) -> Iterator[Flight | None]:

@@ -39,6 +39,9 @@ T = TypeVar("T")
 STORE_TIMEOUT: Final = 10.0
 """Seconds that one call of a store may take."""
 
+IN_PASSING: Final = 2.0
+"""The same for a caller who has a good token already, and looks after the next one."""
+
 _MOST_SWAPS: Final = 5
 _LONGEST_LIFETIME: Final = 86_400.0  # of an access token. Source: AWS, API reference CreateUserPoolClient
 _LOG: Final = logging.getLogger("cognito_oidc")
@@ -142,8 +145,11 @@ class TokenKeeper:
         if self.held is None or record.is_newer_than(self.held.record):
             self._hold(record, in_store=False)
 
-    async def load(self) -> None:
+    async def load(self, *, at_most: float = STORE_TIMEOUT) -> None:
         """Look what the store has, and give it what it has not.
+
+        Args:
+            at_most: Seconds that reading may take.
 
         Raises:
             StoreError: It cannot be read. To a machine that is as if it had nothing.
@@ -152,7 +158,7 @@ class TokenKeeper:
         if self._store is None:
             return
         try:
-            current = await self._read()
+            current = await self._read(at_most=at_most)
         except StoreError:
             if self.is_machine:
                 return
@@ -372,6 +378,7 @@ class TokenKeeper:
             pool_id=pool_id,
             client_id=client_id,
             scopes=scopes,
+            session=secrets.token_urlsafe(12),
             revision=_new_revision(),
         )
 
@@ -387,12 +394,12 @@ class TokenKeeper:
 
     # --- the store ----------------------------------------------------------------------------------------------------
 
-    async def _read(self) -> StoredToken | None:
+    async def _read(self, *, at_most: float = STORE_TIMEOUT) -> StoredToken | None:
         store = self._store
         if store is None:
             return None
         try:
-            return self._checked(await _guarded(lambda: store.read(self._key)))
+            return self._checked(await _guarded(lambda: store.read(self._key), at_most=at_most))
         except StoreError as error:
             if error.code != "store_damaged":
                 raise
@@ -431,7 +438,7 @@ class TokenKeeper:
             await lock.__aenter__()
             return lock
 
-        lock = await _guarded(enter, at_most=patience + STORE_TIMEOUT)
+        lock = await _guarded(enter, at_most=patience + STORE_TIMEOUT if patience else IN_PASSING)
         begun = False
 
         async def release() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cognito_oidc._flight import Flights
+from cognito_oidc._token_keeper import IN_PASSING, STORE_TIMEOUT
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, LoginRequiredError
 from cognito_oidc.protocol.token_freshness import Freshness, check_min_ttl, failure_pause, freshness
 
@@ -206,7 +207,7 @@ class TokenSource:
 
     async def _act(self, min_ttl: float, *, patience: float) -> None:
         keeper = self._keeper
-        await keeper.load()
+        await keeper.load(at_most=STORE_TIMEOUT if patience else IN_PASSING)
         self._loaded = True
         state = self._state(min_ttl)
         if state is Freshness.FRESH:

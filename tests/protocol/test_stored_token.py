@@ -44,6 +44,7 @@ def record(*, iat: float | None = NOW, **changes: Any) -> StoredToken:  # noqa: 
         pool_id="eu-west-1_AbC123",
         client_id="1example23456789",
         scopes=("email", "openid"),
+        session="a",
         revision="r1",
     )
     return replace(whole, **changes)
@@ -101,6 +102,7 @@ def test_text_of_the_first_version_is_read() -> None:
         pytest.param(text(revision=""), id="no-revision"),
         pytest.param(text(pool_id=7), id="pool-a-number"),
         pytest.param(text(generation=-1), id="negative-generation"),
+        pytest.param(text(session=7), id="session-a-number"),
         pytest.param(text(obtained_at=None), id="no-time"),
         pytest.param(text(scopes="openid"), id="scopes-a-text"),
         pytest.param(text(later="x" * 1024 * 1024), id="too-long"),
@@ -151,7 +153,7 @@ def test_renewed_record_is_the_next_generation() -> None:
     came = TokenSet(access_token="b", expires_at=NOW + 7200, refresh_token="r2")
     new = record(generation=3).renewed(came, now=NOW + 3600, revision="r2")
     assert (new.tokens, new.obtained_at, new.generation, new.revision) == (came, NOW + 3600, 4, "r2")
-    assert (new.pool_id, new.client_id, new.scopes) == ("eu-west-1_AbC123", "1example23456789", ("email", "openid"))
+    assert (new.pool_id, new.client_id, new.session) == ("eu-west-1_AbC123", "1example23456789", "a")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,10 @@ def test_refresh_token_alone_can_be_replaced(token: str | None, generation: int)
         pytest.param(record(generation=1), record(), True, id="renewed in the same second"),
         pytest.param(record(iat=NOW + 1), record(generation=9), True, id="new sign-in after many renewals"),
         pytest.param(record(expires_at=NOW, iat=NOW + 1), record(), True, id="issued later, lives shorter"),
+        pytest.param(record(session="b", iat=NOW + 1), record(), True, id="another sign-in, later"),
+        pytest.param(record(session="b"), record(iat=NOW + 1), False, id="another sign-in, earlier"),
+        pytest.param(record(generation=1, iat=NOW + 1), record(session="b"), False, id="renewal of another sign-in"),
+        pytest.param(record(session="b", generation=1, iat=NOW + 1), record(session="b"), True, id="of the same"),
         pytest.param(record(iat=None, expires_at=NOW + 3601), record(iat=None), True, id="no ID token, later"),
         pytest.param(record(iat=None, expires_at=NOW + 3599), record(), False, id="one without ID token, earlier"),
         pytest.param(record(iat=None, generation=1), record(iat=None), True, id="no ID token, renewed"),

@@ -37,7 +37,8 @@ class StoredToken:
         pool_id: The user pool they are from. A session is bound to it and to `client_id`, never to the issuer's URL.
         client_id: The app client they are for.
         scopes: What was asked for, sorted.
-        generation: How often the tokens were renewed since the sign-in.
+        session: A random text, the same in all records of one sign-in.
+        generation: How often the tokens were renewed since then.
         revision: A random text, new in each record: what compare-and-swap compares.
     """
 
@@ -46,6 +47,7 @@ class StoredToken:
     pool_id: str
     client_id: str
     scopes: tuple[str, ...] = ()
+    session: str = ""
     generation: int = 0
     revision: str
 
@@ -75,9 +77,12 @@ class StoredToken:
     def is_newer_than(self, other: StoredToken) -> bool:
         """Tell which of two records to go on with.
 
-        Where both have an ID token its `iat` says it, by Cognito's own clock; else when they expire. Of two of the same
-        second it is the one that was renewed more often.
+        What comes for one sign-in never takes the place of another one, whatever the times: whoever has signed in anew
+        meanwhile may be somebody else. Else, where both have an ID token its `iat` says it, by Cognito's own clock;
+        where not, when they expire. Of two of the same second it is the one that was renewed more often.
         """
+        if self.session != other.session and self.generation:
+            return False
         mine, others = self.tokens.claims, other.tokens.claims
         if mine is None or others is None:
             return (self.expires_at, self.generation) > (other.expires_at, other.generation)
@@ -93,6 +98,7 @@ class StoredToken:
                 "pool_id": self.pool_id,
                 "client_id": self.client_id,
                 "scopes": list(self.scopes),
+                "session": self.session,
                 "generation": self.generation,
                 "revision": self.revision,
             },
@@ -128,6 +134,7 @@ class StoredToken:
             pool_id=record.pool_id,
             client_id=record.client_id,
             scopes=tuple(record.scopes),
+            session=record.session,
             generation=record.generation,
             revision=record.revision,
         )
@@ -143,6 +150,7 @@ class _Record(BaseModel):
     pool_id: Annotated[str, Field(min_length=1)]
     client_id: Annotated[str, Field(min_length=1)]
     scopes: list[str]
+    session: str = ""
     generation: Annotated[int, Field(ge=0)]
     revision: Annotated[str, Field(min_length=1)]
 
