@@ -458,6 +458,16 @@ async def test_save_that_fails_loses_nothing(world: World) -> None:
     assert await value(two) == "access-r1"
 
 
+async def test_somebody_signs_out_before_it_could_be_saved(world: World) -> None:
+    """What could not be saved does not bring a session back that was ended meanwhile."""
+    one, two = await world.workers()
+    world.store.faults["swap"] = [StoreError("down")] * 2
+    assert await value(one) == "access-r1"
+    await two.forget()
+    assert await later(world, one, two) == ["login_required"] * 2
+    assert await world.store.read("ann") is None
+
+
 async def test_save_that_fails_for_long_is_not_tried_by_every_call(world: World) -> None:
     """A store that is down is asked now and then, and the token is served from memory."""
     one, _ = await world.workers()

@@ -68,13 +68,15 @@ class Held(NamedTuple):
 
     Attributes:
         record: The record.
-        in_store: Whether the store has it, or has had it.
+        in_store: Whether the store has it.
+        known: Whether the store has had a record of its sign-in: where it has none any more, somebody signed out.
         wall: When it came into this process, epoch seconds UTC.
         monotonic: The same by a clock that never jumps.
     """
 
     record: StoredToken
     in_store: bool
+    known: bool
     wall: float
     monotonic: float
 
@@ -344,7 +346,7 @@ class TokenKeeper:
         """
         held = self.held
         if current is None:
-            if held is not None and held.in_store:
+            if held is not None and held.known:
                 self.held = None
             return
         if held is not None and held.record.is_newer_than(current):
@@ -353,7 +355,9 @@ class TokenKeeper:
             self._hold(current, in_store=True)
 
     def _hold(self, record: StoredToken, *, in_store: bool) -> None:
-        self.held = Held(record, in_store, self._clock(), self._monotonic())
+        before = self.held
+        known = in_store or (before is not None and before.known and before.record.session == record.session)
+        self.held = Held(record, in_store, known, self._clock(), self._monotonic())
 
     def _next_record(self, base: StoredToken | None, tokens: TokenSet) -> StoredToken:
         now = self._clock()
@@ -404,7 +408,7 @@ class TokenKeeper:
             if error.code != "store_damaged":
                 raise
         if self.held is not None:  # nobody has signed out: what is here is stored again
-            self.held = self.held._replace(in_store=False)
+            self.held = self.held._replace(in_store=False, known=False)
         return None
 
     async def _swap(self, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
