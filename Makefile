@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean fuzz
+.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean fuzz mutants
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -97,6 +97,9 @@ diagrams: $(DEV) ## renew the pictures of the flows and the key set, drawn from 
 
 licences: $(DEV) ## renew docs/licences.md, the licences of what is installed beside us
 	$(BIN)/python scripts/licences.py
+
+mutants: $(DEV) ## change the code a little and look which changes no test notices; FILES="protocol/callback.py" chooses
+	$(BIN)/python scripts/mutants.py $(FILES)
 
 fuzz: build/fuzz/.stamp ## let atheris look for inputs that break a rule: SECONDS_EACH=60 for each target, else 30
 	for target in parsers verifier; do \

@@ -18,6 +18,8 @@ from cognito_oidc.protocol.bearer import parse_bearer_token
         pytest.param("bearer mF_9", "mF_9", id="lower case"),
         pytest.param("BEARER mF_9", "mF_9", id="upper case"),
         pytest.param("Bearer   mF_9 ", "mF_9", id="several spaces, as RFC 9110 allows"),
+        pytest.param("Bearer \tmF_9\t", "\tmF_9\t", id="a tabulator is no space"),
+        pytest.param("Bearer XmF_9X", "XmF_9X", id="nothing but spaces is taken away"),
         pytest.param("Bearer", "", id="no token after the scheme"),
         pytest.param("Bearer ", "", id="an empty token"),
         pytest.param("Bearer a b", "a b", id="two words: no token, as the verifier says"),
