@@ -137,6 +137,7 @@ def test_a_scope_is_found_however_cognito_tells(told: str) -> None:
     with serving_shop(Behaviour(authorize_scope_not_allowed=told)) as shop:  # type: ignore[arg-type] # the three
         (finding,) = shop.doctor(scopes="openid email orders/delete")["findings"]
     assert (finding["code"], "'orders/delete'" in finding["found"]) == ("invalid_scope", True)
+    assert finding["found"].startswith("App client ")
     assert "email" not in finding["found"].partition("ask for")[2]
 
 

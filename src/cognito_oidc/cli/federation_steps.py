@@ -20,7 +20,7 @@ Operation = Literal[
     "create_user_pool_client", "update_user_pool_client", "create_identity_provider", "update_identity_provider"
 ]
 
-_SECRETS: Final = frozenset({"client_secret", "ClientSecret"})
+_SECRETS: Final = frozenset({"client_secret"})  # a member of ProviderDetails
 _ORDERS: Final = frozenset({"GenerateSecret", "ProviderType", "ProviderName", "UserPoolId"})  # no settings to compare
 # Lists in which a plan needs its own members, and others may stand.
 _MAY_HOLD_MORE: Final = frozenset(
