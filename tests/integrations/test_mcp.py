@@ -187,6 +187,19 @@ async def test_without_keys_the_answer_is_503(
     assert int(answer.headers["retry-after"]) >= 1
 
 
+@pytest.mark.anyio
+async def test_an_unknown_key_that_may_not_be_looked_for_is_503(
+    app: Starlette, cognito_emulator: CognitoEmulator, cognito_pool: EmulatedPool, cognito_app_client: EmulatedAppClient
+) -> None:
+    """In a flood of unknown keys nobody can tell."""
+    cognito_pool.add_user("ann", password="correct horse")
+    kids = [f"nobody's {number}" for number in range(4)]  # a first fetch, and two lookups
+    forged = [cognito_pool.issue_access_token("ann", resource=URL, headers={"kid": kid}) for kid in kids]
+    async with network(app, cognito_emulator) as http:
+        answers = [await ask(http, token) for token in forged]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 503]
+
+
 class Storage:
     """What the SDK's client remembers: the app client, and its tokens."""
 
