@@ -56,7 +56,7 @@ def test_unknown_command_is_a_usage_error(run: Run) -> None:
     """A slip of the pen ends with code 2 and the name that was not found."""
     result = run("demp")
     assert result.exit_code == 2
-    assert "No such command 'demp'." in result.output
+    assert "No such command 'demp'. (did you mean 'demo'?)" in result.output
     assert "Traceback" not in result.output
 
 

@@ -151,8 +151,8 @@ def test_machine_needs_no_login(home: Home) -> None:
 def test_callback_elsewhere_is_pasted(home: Home) -> None:
     """An app client whose callback URL is a web application's cannot come back to a listener."""
     with home.terminal(f"{LOGIN} --redirect-uri https://app.example/cb", **BROWSER) as child:
-        child.expect_exact("whose callback URLs are not on this machine")
-        child.expect_exact("begins with https://app.example/cb")
+        child.expect(r"whose callback\s+URLs are not on this machine")
+        child.expect(r"begins with\s+https://app.example/cb")
     done = home.run("login", "--browser", "--redirect-uri", "https://app.example/cb")
     assert done.returncode == 6
     assert "none of redirect_uris is on localhost" in done.stderr
@@ -175,3 +175,12 @@ def test_what_is_kept_is_the_owners_alone(home: Home) -> None:
     [file] = (home.folder / "state" / "cognito-oidc" / "sessions").glob("*.json")
     assert file.stat().st_mode & 0o077 == 0
     assert json.loads(file.read_text(encoding="utf-8"))["client_id"] == home.web.client_id
+
+
+def test_machine_without_a_keyring_says_what_else_there_is(home: Home) -> None:
+    """People's sign-ins go into the keyring, and never silently anywhere else."""
+    home.profiles.write_text(home.profiles.read_text(encoding="utf-8").replace('store = "file"', ""), encoding="utf-8")
+    for command in ("login", "token", "logout"):
+        done = home.run(command, **BROWSER, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
+        assert (done.returncode, done.stdout) == (6, "")
+        assert "there is no keyring here. Keep tokens in a file of this user: --store file" in done.stderr

@@ -7,12 +7,13 @@ command is a module of its own, loaded when it is named; what it runs is loaded 
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from cognito_oidc.cli.console import CommandError
+from cognito_oidc.cli.console import CommandError, wrapped
 from cognito_oidc.cli.exit_codes import ExitCode, exit_code_of
 from cognito_oidc.errors import CognitoOidcError
 
@@ -37,6 +38,12 @@ _COMMANDS: Final[Mapping[str, str]] = {
 }
 """Where each command is; its module has the command under the command's name, or else under the module's."""
 
+# What the library says to a programmer, and the command otherwise to a person.
+_IN_OTHER_WORDS: Final[Mapping[str, str]] = {
+    "store_no_keyring": "there is no keyring here. Keep tokens in a file of this user: --store file, "
+    'COGNITO_STORE=file, or store = "file" in the profile'
+}
+
 
 class _Commands(click.Group):
     """The commands, loaded by name."""
@@ -52,14 +59,32 @@ class _Commands(click.Group):
         command: click.Command = getattr(module, cmd_name, None) or getattr(module, path.rpartition(".")[2])
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from cognito_oidc.cli.profile_file import meant
+
+            raise click.UsageError(f"{error.message}{meant(args[0], _COMMANDS)}", ctx) from None
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except CognitoOidcError as error:
-            raise CommandError(str(error), exit_code_of(error)) from error
+            raise CommandError(_told(error), exit_code_of(error)) from error
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
+
+
+def _told(error: CognitoOidcError) -> str:
+    """Return what happened, in a line; and to a person at a terminal also what it probably was."""
+    causes = error.explain() if sys.stderr.isatty() else ()
+    return "\n".join(
+        [_IN_OTHER_WORDS.get(error.code, str(error)), *(wrapped(cause, "    ", first="  - ") for cause in causes)]
+    )
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})

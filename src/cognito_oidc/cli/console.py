@@ -5,6 +5,7 @@ Decides what they look like, and that a check which does not hold ends the step.
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Final
 
@@ -160,6 +161,11 @@ class Console:
         """Write the last line."""
         click.echo()
         click.secho(text, bold=True, fg="green" if good else "red")
+
+
+def note(text: str) -> None:
+    """Say something besides the result, on standard error: in lines of 79 columns where a person reads it there."""
+    click.echo(wrapped(text, "") if sys.stderr.isatty() else text, err=True)
 
 
 def shortened(value: str) -> str:

@@ -36,7 +36,7 @@ _PORT: Final = 9229  # as cognito-local has it, so that an application need not 
 _LOG: Final = "cognito_oidc.emulator"
 
 
-@click.command()
+@click.command(short_help="Run a local Cognito as a server.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),

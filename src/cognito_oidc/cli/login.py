@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from cognito_oidc.cli.console import CommandError, MisconfiguredError
+from cognito_oidc.cli.console import CommandError, MisconfiguredError, note
 from cognito_oidc.cli.exit_codes import ExitCode
 from cognito_oidc.cli.options import no_input, profile_options
 from cognito_oidc.cli.surroundings import has_terminal, is_ci, why_no_browser
@@ -133,7 +133,7 @@ def _opens_browser(profile: Profile, wanted: bool | None, *, may_ask: bool) -> b
     if wanted is None and reason is None and not _on_this_machine(profile):
         reason = "an app client whose callback URLs are not on this machine"
     if wanted is None and reason is not None:
-        click.echo(f"This is {reason}: no browser is opened here (--browser opens one all the same).", err=True)
+        note(f"This is {reason}: no browser is opened here (--browser opens one all the same).")
     return wanted is None and reason is None
 
 
@@ -164,9 +164,9 @@ async def _by_browser(profile: Profile, wishes: _Wishes) -> None:
             request = _request(client, profile, wishes, uri)
             arrival = listener.expect(urlsplit(uri).path or "/", state=request.state)
             if open_system_browser(request.url):
-                click.echo("Your browser opens this address. If it does not, open it yourself:", err=True)
+                note("Your browser opens this address. If it does not, open it yourself:")
             else:
-                click.echo("Open this address in a browser on this machine:", err=True)
+                note("Open this address in a browser on this machine:")
             click.echo(f"\n  {request.url}\n", err=True)
             try:
                 async with asyncio.timeout(wishes.timeout):
@@ -189,12 +189,11 @@ def _by_pasting(profile: Profile, wishes: _Wishes) -> None:
     until = time.monotonic() + wishes.timeout
     asyncio.run(kept_session(profile))  # as above
     request = _request(profile.client(), profile, wishes, profile.redirect_uris[0])
-    click.echo("Open this address in any browser, and sign in:", err=True)
+    note("Open this address in any browser, and sign in:")
     click.echo(f"\n  {request.url}\n", err=True)
-    click.echo(
-        f"The browser ends at an address that begins with {request.redirect_uri} - the page may say that it cannot be "
-        "reached.\nCopy that whole address and paste it here.",
-        err=True,
+    note(
+        f"The browser ends at an address that begins with {request.redirect_uri}, even if that page cannot be reached. "
+        "Copy the whole address and paste it here."
     )
     _say_so(profile, _pasted(profile, request, until))
 
@@ -216,7 +215,8 @@ def _pasted(profile: Profile, request: AuthorizationRequest, until: float) -> To
         except CallbackError as error:  # before anything was sent
             if attempts == 0:
                 raise
-            click.echo(f"{error}\nPaste the address once more:", err=True)
+            note(f"{error}")
+            note("Paste the address once more:")
 
 
 async def _exchange_alone(profile: Profile, callback: str, request: AuthorizationRequest) -> TokenSet:
@@ -262,8 +262,8 @@ def _name(tokens: TokenSet) -> str:
 
 def _say_so(profile: Profile, tokens: TokenSet) -> None:
     minutes = max(0, round((tokens.expires_at - time.time()) / 60))
-    click.echo(
-        f"Signed in as {_name(tokens)}. The access token is good for {minutes} minutes"
-        f"{' and renewed when needed' if tokens.refresh_token else ''}: cognito-oidc token{profile.option}",
-        err=True,
+    renewed = " and renewed when needed" if tokens.refresh_token else ""
+    note(
+        f"Signed in as {_name(tokens)}. The access token is good for {minutes} minutes{renewed}: "
+        f"cognito-oidc token{profile.option}"
     )

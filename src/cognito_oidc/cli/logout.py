@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cognito_oidc.cli.console import CommandError, MisconfiguredError
+from cognito_oidc.cli.console import CommandError, MisconfiguredError, note
 from cognito_oidc.cli.options import no_input, profile_options
 from cognito_oidc.cli.surroundings import why_no_browser
 
@@ -53,12 +53,11 @@ def logout(*, profile: Profile, no_input: bool, local: bool) -> None:
     except CommandError as error:
         failure = error
     else:
-        click.echo(
+        note(
             "Signed out: the tokens are forgotten here and revoked at Cognito. Whoever verifies tokens offline accepts "
             "those that were given out before until they expire."
             if was_signed_in
-            else "Nobody was signed in here.",
-            err=True,
+            else "Nobody was signed in here."
         )
     if not local:
         _browser(profile, may_open=not no_input)
@@ -69,22 +68,20 @@ def logout(*, profile: Profile, no_input: bool, local: bool) -> None:
 def _browser(profile: Profile, *, may_open: bool) -> None:
     """Send the browser to the logout, or say why not."""
     if not profile.logout_uri:
-        click.echo(
+        note(
             "The browser is still signed in at Cognito: to end that, give a sign-out URL of the app client "
-            "(--logout-uri). cognito-oidc login --prompt login asks for the password again all the same.",
-            err=True,
+            "(--logout-uri). cognito-oidc login --prompt login asks for the password again all the same."
         )
         return
     from cognito_oidc.cli.browsers import open_system_browser
 
     url = profile.client().logout_url(profile.logout_uri)
     opened = may_open and why_no_browser() is None and open_system_browser(url)
-    click.echo(
+    note(
         "Your browser is sent to Cognito's logout:"
         if opened
-        else "The browser is still signed in at Cognito. This address ends that, in the browser you signed in with:",
-        err=True,
+        else "The browser is still signed in at Cognito. This address ends that, in the browser you signed in with:"
     )
     click.echo(f"\n  {url}\n", err=True)
     if profile.provider not in {None, "COGNITO"}:
-        click.echo(f"Cognito does not sign anybody out of {profile.provider}.", err=True)
+        note(f"Cognito does not sign anybody out of {profile.provider}.")

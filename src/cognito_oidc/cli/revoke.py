@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,17 +13,17 @@ from cognito_oidc.cli.options import profile_options
 if TYPE_CHECKING:
     from cognito_oidc.cli.profiles import Profile
 
-_MOST: int = 64 * 1024  # characters
+_MOST: Final = 64 * 1024  # characters
 
 
 @click.command()
 @profile_options
 @click.option("--stdin", "from_stdin", is_flag=True, help="Revoke the refresh token on standard input instead.")
 def revoke(*, profile: Profile, from_stdin: bool) -> None:
-    """Revoke the refresh token of the sign-in, and forget it here.
+    """Revoke the sign-in, and forget it here.
 
-    With it go all access and ID tokens that came of the sign-in, where somebody asks Cognito about them. Who verifies
-    tokens offline goes on to accept them until they expire, and the browser stays signed in: see logout.
+    With its refresh token go all access and ID tokens that came of the sign-in, where somebody asks Cognito about them.
+    Who verifies tokens offline goes on to accept them until they expire, and the browser stays signed in: see logout.
 
     With --stdin it revokes a refresh token that is known from elsewhere, such as one that leaked, and forgets nothing.
 

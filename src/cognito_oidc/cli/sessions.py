@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cognito_oidc.cli.console import CommandError, MisconfiguredError
-from cognito_oidc.cli.exit_codes import ExitCode, exit_code_of
+from cognito_oidc.cli.exit_codes import ExitCode
 from cognito_oidc.cli.profile_file import APP_NAME
-from cognito_oidc.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _FOLDER: Final = "sessions"
-_IN_A_FILE: Final = "Or keep tokens in a file of this user: --store file, COGNITO_STORE=file."
 
 
 def session_key(profile: Profile) -> str:
@@ -63,7 +61,8 @@ def open_store(profile: Profile) -> TokenStore | None:
         from cognito_oidc.integrations.stores.keyring import KeyringTokenStore
     except ImportError:
         raise MisconfiguredError(
-            f"the system's keyring needs pip install 'cognito-oidc[keyring]'. {_IN_A_FILE}"
+            "the system's keyring needs pip install 'cognito-oidc[keyring]'. Or keep tokens in a file of this user: "
+            "--store file, COGNITO_STORE=file"
         ) from None
     return KeyringTokenStore(APP_NAME)
 
@@ -72,17 +71,11 @@ async def kept_session(profile: Profile) -> StoredToken | None:
     """Return what is kept of a profile's sign-in, or None.
 
     Raises:
-        CommandError: The store cannot be used; the message says what else there is.
+        CommandError: The keyring's library is not installed.
+        StoreError: The store cannot be used.
     """
     store = open_store(profile)
-    if store is None:
-        return None
-    try:
-        return await store.read(session_key(profile))
-    except StoreError as error:
-        if profile.store == "file" or error.code == "store_damaged":
-            raise
-        raise CommandError(f"{error} {_IN_A_FILE}", exit_code_of(error)) from error
+    return None if store is None else await store.read(session_key(profile))
 
 
 def login_needed(profile: Profile, *, was_signed_in: bool) -> CommandError:
