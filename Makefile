@@ -77,6 +77,7 @@ lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/benchmarks.md; ten minutes of a quiet machine
 	$(BENCH)/bin/python -m benchmarks.verify --publish
 	$(BENCH)/bin/python -m benchmarks.cold_start --publish
+	$(BIN)/python -W ignore -m benchmarks.command_line --publish
 	$(BENCH)/bin/python -m benchmarks.fairness --publish
 	$(BENCH)/bin/python -m benchmarks.keys --publish
 	$(BENCH)/bin/python -m benchmarks.callbacks --publish

@@ -39,6 +39,7 @@ MORE_VARIABLES = """\
 | `COGNITO_CLIENT_SECRET` | the client secret itself, where no `client_secret_from` says otherwise |
 | `COGNITO_PROFILE` | the profile that is meant |
 | `COGNITO_CONFIG_FILE` | the file of profiles, instead of the platform's |
+| `COGNITO_STORE_FOLDER` | the folder of the file store, instead of the platform's |
 """
 COMPLETION = """\
 ## Completion

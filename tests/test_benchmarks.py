@@ -25,7 +25,18 @@ def test_benchmark_runs_and_writes_its_figures(name: str, tmp_path: Path) -> Non
     assert any("TokenVerifier" in case for case in found)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "callbacks"])
+def test_a_cached_token_costs_at_most_three_imports_of_click(tmp_path: Path) -> None:
+    """A run of the command's benchmark with tiny counts: the short way is taken, and is short."""
+    output = tmp_path / "figures.json"
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.command_line", "--quick", "--json", str(output)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(output.read_text(encoding="utf-8"))
+    assert figures["loaded"] == []
+    assert figures["cases"]["token, cached"]["ratio_of_minima"] <= 3
+
+
+@pytest.mark.parametrize("name", [*NAMES, "callbacks", "command_line"])
 def test_page_is_what_the_kept_figures_say(name: str) -> None:
     """The tables of the page are those of the kept figures: nobody has improved them by hand."""
     module = __import__(f"benchmarks.{name}", fromlist=[name])
