@@ -202,9 +202,14 @@ def test_wrong_choice_in_a_variable_is_refused(monkeypatch: pytest.MonkeyPatch) 
         load_profile()
 
 
-def test_missing_setting_names_its_ways() -> None:
-    """Who has said nothing yet reads how to."""
-    with pytest.raises(
-        CommandError, match="pool_id is missing: write --pool-id, COGNITO_POOL_ID, or put it into a profile"
-    ):
-        load_profile().user_pool()
+@pytest.mark.parametrize(
+    ("setting", "ways"),
+    [
+        pytest.param("pool_id", "--pool-id, COGNITO_POOL_ID", id="one"),
+        pytest.param("redirect_uris", "--redirect-uri, COGNITO_REDIRECT_URI", id="several"),
+    ],
+)
+def test_missing_setting_names_its_ways(setting: str, ways: str) -> None:
+    """Who has said nothing yet reads how to, by the names that there are."""
+    with pytest.raises(CommandError, match=f"{setting} is missing: write {ways}, or put it into a profile"):
+        load_profile().need(setting)

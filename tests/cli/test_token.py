@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,7 @@ def test_forms(home: Home) -> None:
     }
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize(
     ("form", "options"), [pytest.param("header", "-H @-", id="header"), pytest.param("curl", "-K -", id="config")]
 )

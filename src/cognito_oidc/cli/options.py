@@ -91,5 +91,8 @@ def complete_profile(_ctx: click.Context, _parameter: click.Parameter, incomplet
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-no_input = click.option("--no-input", is_flag=True, help="Never ask a person anything: end with an exit code instead.")
-"""The option `--no-input`, for commands that would open a browser, ask for a paste or for a confirmation."""
+def no_input(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command `--no-input`, for what would open a browser, ask for a paste or for a confirmation."""
+    return click.option("--no-input", is_flag=True, help="Never ask a person anything: end with an exit code instead.")(
+        command
+    )

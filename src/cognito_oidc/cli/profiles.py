@@ -103,7 +103,7 @@ class Profile:
         """
         value = getattr(self, setting)
         if not value:
-            flag = f"--{setting.replace('_', '-')}"
+            flag = f"--{setting.removesuffix('s').replace('_', '-')}"  # one of several is given at a time
             where = f"profile {self.name!r}" if self.name else "a profile"
             raise MisconfiguredError(
                 f"{setting} is missing: write {flag}, {VARIABLES[setting]}, or put it into {where}"

@@ -47,8 +47,8 @@ class SecretSource:
         kind, _, where = text.partition(":")
         if kind not in _KINDS or not where.strip() or (kind == "fd" and not where.isdecimal()):
             raise MisconfiguredError(f"{what}: expected where the secret is: {HOW_TO_WRITE}")
-        self.kind = kind
-        self.where = where.strip()
+        self.kind: Kind = kind
+        self.where: str = where.strip()
         self._region = region
         self._read_once: str | None = None
 
