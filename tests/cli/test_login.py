@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 import socket
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -118,6 +119,25 @@ def test_interrupt_ends_it_quietly(home: Home) -> None:
     assert child.exitstatus == 130
 
 
+def test_interrupt_ends_the_wait_for_the_browser(home: Home) -> None:
+    """Ctrl-C while the listener waits is as quiet."""
+    with home.started("login", **BROWSER) as process:
+        address_of(process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.endswith("\nInterrupted.\n")
+
+
+def test_callback_url_that_is_none(home: Home) -> None:
+    """A slip of the pen in a callback URL is a matter of configuration."""
+    done = home.run("login", "--redirect-uri", "http://localhost:84o0/callback", **BROWSER)
+    assert (done.returncode, done.stderr) == (
+        6,
+        "Error: redirect_uris: 'http://localhost:84o0/callback' is no URL\n",
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
@@ -151,7 +171,7 @@ def test_machine_needs_no_login(home: Home) -> None:
 def test_callback_elsewhere_is_pasted(home: Home) -> None:
     """An app client whose callback URL is a web application's cannot come back to a listener."""
     with home.terminal(f"{LOGIN} --redirect-uri https://app.example/cb", **BROWSER) as child:
-        child.expect(r"whose callback\s+URLs are not on this machine")
+        child.expect(r"None of the app client's callback URLs is on this machine")
         child.expect(r"begins with\s+https://app.example/cb")
     done = home.run("login", "--browser", "--redirect-uri", "https://app.example/cb")
     assert done.returncode == 6

@@ -130,17 +130,30 @@ def _opens_browser(profile: Profile, wanted: bool | None, *, may_ask: bool) -> b
             f"{profile.option} in a terminal; a job needs an app client of its own, with a secret.",
             ExitCode.LOGIN_NEEDED,
         )
-    if wanted is None and reason is None and not _on_this_machine(profile):
-        reason = "an app client whose callback URLs are not on this machine"
+    if wanted is None and not _on_this_machine(profile):
+        note("None of the app client's callback URLs is on this machine, so that no browser is opened here.")
+        return False
     if wanted is None and reason is not None:
         note(f"This is {reason}: no browser is opened here (--browser opens one all the same).")
     return wanted is None and reason is None
 
 
 def _on_this_machine(profile: Profile) -> tuple[str, ...]:
-    """Return the callback URLs that a listener here can be."""
-    parts = [(uri, urlsplit(uri)) for uri in profile.redirect_uris]
-    return tuple(uri for uri, each in parts if each.scheme == "http" and each.hostname in _LOOPBACK)
+    """Return the callback URLs that a listener here can be.
+
+    Raises:
+        MisconfiguredError: One of them is no URL.
+    """
+    found = []
+    for uri in profile.redirect_uris:
+        try:
+            parts = urlsplit(uri)
+            usable = parts.scheme == "http" and parts.hostname in _LOOPBACK and parts.port != 0
+        except ValueError:
+            raise MisconfiguredError(f"redirect_uris: {uri!r} is no URL") from None
+        if usable:
+            found.append(uri)
+    return tuple(found)
 
 
 async def _by_browser(profile: Profile, wishes: _Wishes) -> None:
