@@ -39,7 +39,7 @@ npm: $(DEV) ## install what npm has to judge us with (tests/interop) into .cache
 	$(BIN)/python -m tests.interop.npm_packages
 
 screenshots: $(DEV) ## renew docs/images/*.png, pictures of the emulator's pages, by a headless Chromium
-	COGNITO_OIDC_SCREENSHOTS=docs/images CI=true $(BIN)/python -m pytest tests/interop/test_browser.py
+	COGNITO_OIDC_SCREENSHOTS=docs/images CI=true $(BIN)/python -m pytest tests/interop/test_browser.py tests/interop/test_command_login.py
 
 ring1: $(DEV) ## each file of protocol/ covered in full by its own tests alone
 	$(BIN)/python scripts/ring1.py

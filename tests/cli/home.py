@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -84,15 +85,17 @@ class Home:
     @contextmanager
     def started(self, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
         """Start the command without a terminal."""
-        with subprocess.Popen(
-            [*COMMAND, *arguments],
-            env={**self.environment, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
+        with _interruptible():
+            process = subprocess.Popen(
+                [*COMMAND, *arguments],
+                env={**self.environment, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        with process:
             try:
                 yield process
             finally:
@@ -102,9 +105,11 @@ class Home:
     def terminal(self, command: str, **settings: str) -> "Iterator[pexpect.spawn[str]]":
         """Run a shell's line in a terminal of 80 columns."""
         environment = {**self.environment, "TERM": "xterm", **settings}
-        with pexpect.spawn(
-            "/bin/sh", ["-c", command], env=environment, encoding="utf-8", timeout=PATIENCE, dimensions=(24, 80)
-        ) as child:
+        with _interruptible():
+            child = pexpect.spawn(
+                "/bin/sh", ["-c", command], env=environment, encoding="utf-8", timeout=PATIENCE, dimensions=(24, 80)
+            )
+        with child:
             child.delaybeforesend = None
             yield child
 
@@ -190,6 +195,16 @@ scopes = ["orders/read"]
         )
         home.profiles.chmod(0o600)
         yield home
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have what is started here hear Ctrl-C, also where the shell of the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _free_port() -> int:

@@ -26,7 +26,8 @@ svg { width: 3.5rem; height: 3.5rem; fill: none; stroke: var(--mark); stroke-wid
 .bad { --mark: #b35900; }
 @media (prefers-color-scheme: dark) { .bad { --mark: #e3954a; } }
 h1 { margin: 1rem 0 .5rem; font-size: 1.375rem; line-height: 1.3; }
-p { margin: 0; color: var(--soft); overflow-wrap: anywhere; }
+p { margin: 0; color: var(--soft); }
+h1, p { overflow-wrap: anywhere; text-wrap: balance; }
 """
 _DIGEST: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 _MARKS: Final = {True: "M14 24.5l7 7 13.5-15", False: "M24 13v14M24 33.5v.5"}
