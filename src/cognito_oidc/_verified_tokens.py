@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
+_NEVER = float("-inf")
+
 
 class VerifiedTokens(Generic[C, E]):
     """Verified tokens by the SHA-256 of what was signed; the one not used for longest goes first.
@@ -70,13 +72,19 @@ class VerifiedTokens(Generic[C, E]):
             return None
         if asked is not expected or not begins <= now < ends:
             self._check_again(claims, now, expected, self._rules)
+            begins, ends = valid_between(claims.raw, self._rules.leeway)
+            self._tokens[digest] = (signature, key, claims, expected, begins, ends)
         return claims
 
     def keep(self, digest: bytes, signature: bytes, key: VerificationKey, claims: C, asked: E) -> None:
-        """Remember a token that was verified with this key, and had what was asked of it."""
-        self._tokens[digest] = (signature, key, claims, asked, *valid_between(claims.raw, self._rules.leeway))
-        if len(self._tokens) > self._size:
-            try:  # noqa: SIM105 - suppress() costs more than all the rest here
-                self._tokens.popitem(last=False)
+        """Remember a token that was verified with this key, and had what was asked of it.
+
+        Its times are looked at when it comes again: most of what fills a memory that is too small never does.
+        """
+        tokens = self._tokens
+        tokens[digest] = (signature, key, claims, asked, _NEVER, _NEVER)
+        while len(tokens) > self._size:
+            try:
+                tokens.popitem(last=False)
             except KeyError:  # another thread has just dropped them all
-                pass
+                break

@@ -365,10 +365,9 @@ def check_times(payload: Mapping[str, object], now: float, leeway: float) -> Non
 
 def valid_between(payload: Mapping[str, object], leeway: float) -> tuple[float, float]:
     """Return from when until before when `check_times` has nothing against a payload that it let pass."""
-    begins, ends = cast("float", payload["iat"]), cast("float", payload["exp"])
-    if "nbf" in payload:
-        begins = max(begins, cast("float", payload["nbf"]))
-    return begins - MAX_AHEAD, ends + leeway
+    begins: float = payload["iat"]  # type: ignore[assignment]  # a number: its shape was checked
+    ends: float = payload["exp"]  # type: ignore[assignment]
+    return max(begins, cast("float", payload.get("nbf", begins))) - MAX_AHEAD, ends + leeway
 
 
 def _check_resource(payload: Mapping[str, object], resource: str | None) -> None:
