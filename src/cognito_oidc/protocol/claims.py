@@ -17,7 +17,7 @@ from cognito_oidc.protocol.encoding import MAX_DEPTH
 from cognito_oidc.protocol.typed_claims import C, TokenClaims, freeze, maker_of, scopes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cognito_oidc.protocol.typed_claims import AccessTokenClaims, IdTokenClaims
 
@@ -136,6 +136,11 @@ class TokenRules(Generic[C]):
     """
 
     __slots__ = ("claims_type", "client_ids", "leeway", "make")
+
+    claims_type: type[C]
+    make: Callable[[type[C], dict[str, object]], C]
+    client_ids: frozenset[str] | None
+    leeway: float
 
     def __init__(self, claims_type: type[C], *, client_ids: frozenset[str] | None, leeway: float) -> None:
         """Keep what a verifier was made with."""
