@@ -4,7 +4,7 @@ from unittest import mock
 
 import pytest
 
-from cognito_oidc._frozen import Frozen
+from cognito_oidc._frozen import Frozen, Record
 
 
 class Point(Frozen):
@@ -95,3 +95,43 @@ def test_the_repr_shows_inherited_fields() -> None:
 def test_a_copy_is_equal(copier: object) -> None:
     """Copying and pickling go around the constructor and lose nothing."""
     assert copier(Deeper(1, [2])) == Deeper(1, [2])  # type: ignore[operator]
+
+
+class Range(Record):
+    begin: int
+    end: int
+    unit: str = "s"
+
+
+def test_a_record_takes_its_fields_in_order_or_by_name() -> None:
+    """The fields are those that are annotated, in that order; a default may be left out."""
+    record = Range(1, end=2)
+    assert (record.begin, record.end, record.unit) == (1, 2, "s")
+    assert record == Range(begin=1, end=2, unit="s") != Range(1, 2, "ms")
+    assert repr(record) == "Range(begin=1, end=2, unit='s')"
+    assert hash(record) == hash(Range(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "more"),
+    [
+        pytest.param((), {}, id="none"),
+        pytest.param((1,), {}, id="too-few"),
+        pytest.param((1, 2, "s", 4), {}, id="too-many"),
+        pytest.param((1, 2), {"end": 3}, id="twice"),
+        pytest.param((1, 2), {"other": 3}, id="unknown"),
+    ],
+)
+def test_a_record_takes_each_field_once(values: tuple[int, ...], more: dict[str, int]) -> None:
+    """Anything else is a mistake of whoever calls."""
+    with pytest.raises(TypeError, match=r"^Range takes begin, end, unit, each once\.$"):
+        Range(*values, **more)  # type: ignore[arg-type]
+
+
+def test_a_record_is_frozen_and_can_be_copied_with_changes() -> None:
+    """A copy differs in what was named; the value itself stays."""
+    record = Range(1, 2)
+    assert record.replaced(end=3) == Range(1, 3)
+    with pytest.raises(AttributeError, match="Range is frozen"):
+        record.end = 3  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(record)) == copy.copy(record) == record  # noqa: S301 - our own bytes

@@ -135,16 +135,6 @@ class IssuerKeys:
         known, wall, monotonic = self._fresh
         return known.get(header) if now < wall and self._monotonic() < monotonic else None
 
-    @property
-    def epoch(self) -> object:
-        """What changes when the key set does; compared by identity."""
-        return self._fresh[0]
-
-    def is_fresh(self, epoch: object, now: float) -> bool:
-        """Tell whether the keys are those of `epoch` still, and fresh."""
-        known, wall, monotonic = self._fresh
-        return known is epoch and now < wall and self._monotonic() < monotonic
-
     def remember_header(self, header: bytes, key: VerificationKey) -> None:
         """Remember the text of a checked header, until the key set changes. A full memory takes no more."""
         known = self._fresh[0]
