@@ -19,6 +19,7 @@ from cognito_oidc import IdTokenClaims, MemoryTokenStore, StoredToken, TokenSet,
 from cognito_oidc._token_keeper import Grant, Owner, TokenKeeper
 from cognito_oidc.errors import (
     CognitoOidcError,
+    ConfigurationError,
     InvalidGrantError,
     KeysUnavailableError,
     StoreError,
@@ -443,6 +444,34 @@ async def test_what_arrived_is_saved_where_the_record_is_gone(world: World) -> N
     assert await value(two) == "access-r1"
 
 
+async def test_nobody_takes_a_lock_for_a_session_that_is_not_there(world: World) -> None:
+    """Whoever comes with any key costs a read."""
+    source = world.worker()
+    assert [await value(source), await value(source)] == ["login_required"] * 2
+    assert world.store.calls == ["read"] * 2
+
+
+async def test_mistake_of_one_caller_is_not_told_to_another(world: World) -> None:
+    """Who waits for a renewal that fails for its leader's `min_ttl` gets a token."""
+    one, _ = await world.workers()
+    got: list[object] = []
+
+    async def lead() -> None:
+        with pytest.raises(ConfigurationError):
+            await one.token(min_ttl=7200.0)
+        got.append("mistake")
+
+    async def ask() -> None:
+        got.append(await value(one))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lead)
+        await checkpoint()
+        assert one._flights.current is not None
+        tasks.start_soon(ask)
+    assert got == ["mistake", "access-r1"]
+
+
 # --- a store that fails -----------------------------------------------------------------------------------------------
 
 
@@ -635,13 +664,39 @@ async def test_cancelled_at_any_moment(world: World, how: str, anyio_backend_nam
     assert moment > 10
 
 
-async def _cancelled(source: TokenSource, moment: int, how: str) -> bool:
+async def test_signing_out_is_all_or_nothing(world: World) -> None:
+    """Whenever it is cancelled: the session is deleted and its refresh token revoked, or neither."""
+    ended_by_itself = False
+    moment = 0
+    outcomes = set()
+    while not ended_by_itself:
+        world = World()
+        one, _ = await world.workers()
+        revoked: list[str] = []
+
+        async def revoke(token: str, revoked: list[str] = revoked) -> None:
+            await checkpoint()
+            revoked.append(token)
+
+        one._revoke = revoke
+        ended_by_itself = await _cancelled(one, moment, "scope", one.forget)
+        deleted = await world.store.read("ann") is None
+        assert revoked == (["r0"] if deleted else []), moment
+        assert not world.store._locked, moment
+        outcomes.add(deleted)
+        moment += 1
+    assert outcomes == {True, False}
+
+
+async def _cancelled(
+    source: TokenSource, moment: int, how: str, act: Callable[[], Awaitable[object]] | None = None
+) -> bool:
     """Cancel a call after some steps; tell whether it had ended before."""
     ended = False
 
     async def call() -> None:
         nonlocal ended
-        await source.token()
+        await (act or source.token)()
         ended = True
 
     if how == "task":

@@ -201,7 +201,8 @@ async def test_stale_machine_token_is_renewed_by_one_worker(stage: Stage) -> Non
     source = stage.machine.client().client_credentials_source(store=stage.store)
     first = await source.token()
     stage.aws.clock.advance(3550)
-    async with stage.store.lock(source._keeper._key, timeout=1):
+    assert source._keeper._store is not None
+    async with stage.store.lock(source._keeper._store.key, timeout=1):
         assert await source.token() == first
     assert requests(stage) == 1
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import anyio
-
+from cognito_oidc._guarded_store import STORE_TIMEOUT, GuardedStore
 from cognito_oidc._shield import run_shielded
 from cognito_oidc.errors import (
-    CognitoOidcError,
     ConfigurationError,
     InvalidGrantError,
     LoginRequiredError,
@@ -28,19 +26,10 @@ from cognito_oidc.protocol.tokens import TokenSet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from contextlib import AbstractAsyncContextManager
 
     from cognito_oidc.token_store import TokenStore
 
     Send = Callable[[TokenSet | None], Awaitable[TokenSet]]
-
-T = TypeVar("T")
-
-STORE_TIMEOUT: Final = 10.0
-"""Seconds that one call of a store may take."""
-
-IN_PASSING: Final = 2.0
-"""The same for a caller who has a good token already, and looks after the next one."""
 
 _MOST_SWAPS: Final = 5
 _LONGEST_LIFETIME: Final = 86_400.0  # of an access token. Source: AWS, API reference CreateUserPoolClient
@@ -106,8 +95,7 @@ class TokenKeeper:
         self.held: Held | None = None
         self._owner = owner
         self._grant = grant
-        self._store = store
-        self._key = key
+        self._store = None if store is None else GuardedStore(store, key)
         self._clock = clock
         self._monotonic = monotonic
 
@@ -196,7 +184,7 @@ class TokenKeeper:
         if self._store is None:
             return await run_shielded(alone)
         try:
-            return await self._under_lock(locked, patience=patience)
+            return await self._store.under_lock(locked, patience=patience)
         except StoreError as error:
             # Who waits for nobody has a token that is still good, and another worker is at it.
             left_to_others = error.code == "store_locked" and patience == 0
@@ -219,29 +207,40 @@ class TokenKeeper:
             StoreError: They are kept in memory, and not in the store yet.
             ConfigurationError: They are another pool's or app client's.
         """
-        self._hold(self._brought(tokens), in_store=False)
+        record = self._brought(tokens)
+        self._hold(record, in_store=False)
         if self._store is not None:
-            await self._swap_in_place_of_anything(self.held.record if self.held else None)
+            await self._store.put(record, read=self._read)
+            self._hold(record, in_store=True)
 
-    async def forget(self, *, patience: float) -> tuple[str, ...]:
-        """Forget the tokens here and in the store, and return the refresh tokens among them.
+    async def forget(self, revoke: Callable[[str], Awaitable[None]] | None, *, patience: float) -> None:
+        """Forget the tokens here and in the store, then have the refresh tokens among them revoked; all, or nothing.
 
         A renewal under way, of whatever worker, is waited for: what it saves would bring the session back.
 
         Raises:
             StoreError: Nothing is forgotten.
+            CognitoOidcError: Everything is forgotten, and not revoked.
         """
-        known = [self.held.record] if self.held is not None else []
+        known = [] if self.held is None else [self.held.record]
 
-        async def delete() -> None:
-            known.extend(await self._swap_in_place_of_anything(None))
+        async def read() -> StoredToken | None:
+            current = await self._read()
+            known.extend([] if current is None else [current])
+            return current
+
+        async def forget() -> None:
+            if self._store is not None:
+                await self._store.put(None, read=read)
             self.held = None
+            for token in dict.fromkeys(record.tokens.refresh_token for record in known):
+                if revoke is not None and token is not None:
+                    await revoke(token)
 
         if self._store is None:
-            self.held = None
+            await run_shielded(forget)
         else:
-            await self._under_lock(delete, patience=patience)
-        return tuple(dict.fromkeys(one.tokens.refresh_token for one in known if one.tokens.refresh_token is not None))
+            await self._store.under_lock(forget, patience=patience)
 
     # --- one renewal --------------------------------------------------------------------------------------------------
 
@@ -249,7 +248,7 @@ class TokenKeeper:
         """Send and save, shielded. `current` is what the store has."""
         refused: set[str] = set()
         while not is_good():
-            base = self._renewed_from()
+            base = self.renewed_from()
             try:
                 tokens = await send(None if base is None else base.tokens)
             except InvalidGrantError:
@@ -266,8 +265,12 @@ class TokenKeeper:
             current = await self._after_refusal(refused)
         return None
 
-    def _renewed_from(self) -> StoredToken | None:
-        """Return the record that a session is renewed from; None for a machine, which needs none."""
+    def renewed_from(self) -> StoredToken | None:
+        """Return the record that a session is renewed from; None for a machine, which needs none.
+
+        Raises:
+            LoginRequiredError: There is none.
+        """
         if self.is_machine:
             return None
         if self.held is None:
@@ -298,7 +301,7 @@ class TokenKeeper:
                 self._hold(current, in_store=True)
                 return current
             ended = current.with_refresh_token(None, revision=_new_revision())
-            if await self._swap(ended, expected=current):
+            if await self._store.swap(ended, expected=current):
                 self._hold(ended, in_store=True)
                 return ended
         msg = "The session changes all the time: it could not be read after its refresh token was refused."
@@ -324,7 +327,7 @@ class TokenKeeper:
         mine = self.held.record
         try:
             for _ in range(_MOST_SWAPS):
-                if await self._swap(mine, expected=expected):
+                if await self._store.swap(mine, expected=expected):
                     self._hold(mine, in_store=True)
                     return
                 before, expected = expected, await self._read()
@@ -396,91 +399,17 @@ class TokenKeeper:
             raise ConfigurationError(msg)
         return record
 
-    # --- the store ----------------------------------------------------------------------------------------------------
-
     async def _read(self, *, at_most: float = STORE_TIMEOUT) -> StoredToken | None:
-        store = self._store
-        if store is None:
+        if self._store is None:
             return None
         try:
-            return self._checked(await _guarded(lambda: store.read(self._key), at_most=at_most))
+            return self._checked(await self._store.read(at_most=at_most))
         except StoreError as error:
             if error.code != "store_damaged":
                 raise
         if self.held is not None:  # nobody has signed out: what is here is stored again
             self.held = self.held._replace(in_store=False, known=False)
         return None
-
-    async def _swap(self, new: StoredToken | None, *, expected: StoredToken | None) -> bool:
-        store = self._store
-        return store is not None and await _guarded(lambda: store.swap(self._key, new, expected=expected))
-
-    async def _swap_in_place_of_anything(self, new: StoredToken | None) -> list[StoredToken]:
-        """Put `new` in the place of what is there, and return what was."""
-        seen: list[StoredToken] = []
-        for _ in range(_MOST_SWAPS):
-            current = await self._read()
-            if current is not None:
-                seen.append(current)
-            elif new is None:
-                return seen
-            if await self._swap(new, expected=current):
-                if new is not None:
-                    self._hold(new, in_store=True)
-                return seen
-        msg = "The session changes all the time: it could not be replaced."
-        raise StoreError(msg)
-
-    async def _under_lock(self, work: Callable[[], Awaitable[None]], *, patience: float) -> None:
-        """Do the work with the lock; shielded from the first step to the release. Waiting for it may be cancelled."""
-        if self._store is None:
-            return
-        store = self._store
-
-        async def enter() -> AbstractAsyncContextManager[object]:
-            lock = store.lock(self._key, timeout=patience)
-            await lock.__aenter__()
-            return lock
-
-        lock = await _guarded(enter, at_most=patience + STORE_TIMEOUT if patience else IN_PASSING)
-        begun = False
-
-        async def release() -> None:
-            try:
-                await _guarded(lambda: lock.__aexit__(None, None, None))
-            except StoreError as error:  # a lease ends by itself
-                _LOG.debug("The lock of a session could not be given back: %s", error)
-
-        async def work_and_release() -> None:
-            nonlocal begun
-            begun = True
-            try:
-                await work()
-            finally:
-                await release()
-
-        try:
-            await run_shielded(work_and_release)
-        finally:
-            if not begun:  # cancelled in between
-                with anyio.CancelScope(shield=True):
-                    await release()
-
-
-async def _guarded(call: Callable[[], Awaitable[T]], *, at_most: float = STORE_TIMEOUT) -> T:
-    """Call a store, which may be anybody's: nothing but a `StoreError` comes out, and not too late."""
-    problem = f"the store took longer than {at_most:g} s"
-    try:
-        with anyio.fail_after(at_most):
-            return await call()
-    except CognitoOidcError:
-        raise
-    except TimeoutError:
-        pass
-    except Exception as error:  # noqa: BLE001 - a store's own; its text may hold what it was to store
-        problem = f"{type(error).__name__} in the store"
-    msg = f"The token store failed: {problem}."
-    raise StoreError(msg)
 
 
 def _new_revision() -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cognito_oidc._flight import Flights
-from cognito_oidc._token_keeper import IN_PASSING, STORE_TIMEOUT
+from cognito_oidc._guarded_store import IN_PASSING, STORE_TIMEOUT
 from cognito_oidc.errors import CognitoOidcError, ConfigurationError, LoginRequiredError
 from cognito_oidc.protocol.token_freshness import Freshness, check_min_ttl, failure_pause, freshness
 
@@ -152,16 +152,11 @@ class TokenSource:
             OAuthError: The session is forgotten here, and Cognito did not revoke it.
             TransportError: As before, and maybe it did.
         """
-        forgotten: tuple[str, ...] = ()
 
         async def work() -> None:
-            nonlocal forgotten
-            forgotten = await self._keeper.forget(patience=LOCK_PATIENCE)
+            await self._keeper.forget(self._revoke if revoke else None, patience=LOCK_PATIENCE)
 
         await self._alone(work)
-        if revoke and self._revoke is not None:
-            for refresh_token in forgotten:
-                await self._revoke(refresh_token)
 
     # --- decisions ----------------------------------------------------------------------------------------------------
 
@@ -196,7 +191,8 @@ class TokenSource:
                 raise LoginRequiredError(msg)
             check_min_ttl(min_ttl, held.record)
         except CognitoOidcError as error:
-            flight.error = error
+            if not isinstance(error, ConfigurationError):  # of this caller's min_ttl, maybe
+                flight.error = error
             self._note(error)
             good = self._good(self._state(min_ttl))
             if good is None:
@@ -212,6 +208,8 @@ class TokenSource:
         state = self._state(min_ttl)
         if state is Freshness.FRESH:
             return
+        if not keeper.renewable:
+            keeper.renewed_from()  # says why not, before anybody takes a lock
         if state is Freshness.EXPIRED and keeper.held is not None:
             check_min_ttl(min_ttl, keeper.held.record)
         await keeper.renew(lambda: self._state(min_ttl) is Freshness.FRESH, patience=patience)
