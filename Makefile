@@ -74,7 +74,7 @@ command-page: $(DEV) ## renew docs/reference/command.md from what the commands p
 lock: $(DEV) ## renew the pins of requirements/ (hashes, no addresses)
 	$(BIN)/python scripts/lock.py
 
-benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/benchmarks.md; ten minutes of a quiet machine
+benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/benchmarks.md; twenty minutes of a quiet machine
 	$(BENCH)/bin/python -m benchmarks.verify --publish
 	$(BENCH)/bin/python -m benchmarks.cold_start --publish
 	$(BIN)/python -W ignore -m benchmarks.command_line --publish
@@ -82,6 +82,8 @@ benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/bench
 	$(BENCH)/bin/python -m benchmarks.keys --publish
 	$(BENCH)/bin/python -m benchmarks.callbacks --publish
 	$(BENCH)/bin/python -m benchmarks.token_endpoint --publish
+	$(BENCH)/bin/python -m benchmarks.refresh_storm --publish
+	$(BENCH)/bin/python -m benchmarks.fleet --publish
 	$(BENCH)/bin/python -m benchmarks.api_load --publish
 
 dist: $(DEV) ## build what is released into dist/, twice, the same to the byte, with its bill of materials

@@ -1,12 +1,15 @@
 """The benchmarks run: with tiny counts, without Node.js, and without the peers that are not installed here."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks import redis_server
 from cognito_oidc import errors
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +40,7 @@ def test_a_cached_token_costs_at_most_three_imports_of_click(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", [*NAMES, "callbacks", "command_line"])
+@pytest.mark.parametrize("name", [*NAMES, "callbacks", "refresh_storm", "fleet"])
 def test_page_is_what_the_kept_figures_say(name: str) -> None:
     """The tables of the page are those of the kept figures: nobody has improved them by hand."""
     module = __import__(f"benchmarks.{name}", fromlist=[name])
@@ -56,6 +60,38 @@ def test_no_hostile_callback_logs_anybody_in(tmp_path: Path) -> None:
     outcomes = {outcomes["cognito_oidc"] for outcomes in cases.values()}
     assert len(cases) == 40
     assert all(issubclass(getattr(errors, outcome, str), errors.CognitoOidcError) for outcome in outcomes), outcomes
+
+
+def test_a_storm_costs_one_request_and_no_session(tmp_path: Path) -> None:
+    """Processes that all find a session expired ask once, and all get a token; a kill leaves every store whole."""
+    if os.environ.get("CI") == "true":
+        assert redis_server.installed()
+    figures = _figures("refresh_storm", tmp_path)
+    ours = {name: case for name, case in figures["cases"].items() if name.startswith("cognito_oidc")}
+    assert len(ours) == 1 + redis_server.installed()
+    for case in ours.values():
+        assert (case["requests_most"], case["served"], case["dead"]) == (1, case["tasks"], 0)
+    for name, case in figures["writes"].items():
+        assert name == "`write_text`" or case["whole"] == case["kills"] == 50
+    assert figures["locks"]["FileTokenStore"]["slowest"] < 1
+    assert "RedisTokenStore" not in figures["locks"] or figures["locks"]["RedisTokenStore"]["slowest"] < 2 + 1
+
+
+def test_a_fleet_that_shares_a_token_asks_for_one(tmp_path: Path) -> None:
+    """However many workers share a store, they buy the tokens of one; with tokens of their own each buys its own."""
+    cases = _figures("fleet", tmp_path)["cases"]
+    for size in (10, 100):
+        assert 24 <= cases[f"machine, {size}, shared, jitter"]["granted"] <= 26
+        assert cases[f"machine, {size}, private, jitter"]["granted"] >= 24 * size
+
+
+def _figures(name: str, folder: Path) -> dict[str, Any]:
+    output = folder / "figures.json"
+    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}", "--quick", "--json", str(output)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    return figures
 
 
 @pytest.mark.parametrize("name", ["verify"])

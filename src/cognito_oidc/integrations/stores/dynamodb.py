@@ -24,8 +24,10 @@ try:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError as missing:
-    message = "cognito_oidc.integrations.stores.dynamodb needs boto3: `pip install 'cognito-oidc[aws]'`"
-    raise ImportError(message, name="boto3") from missing
+    raise ImportError(
+        "cognito_oidc.integrations.stores.dynamodb needs boto3: `pip install 'cognito-oidc[aws]'`",
+        name="boto3",
+    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

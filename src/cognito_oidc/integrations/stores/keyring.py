@@ -31,8 +31,10 @@ try:
     from keyring.errors import PasswordDeleteError
     from keyring.util import platform_
 except ImportError as missing:
-    message = "cognito_oidc.integrations.stores.keyring needs keyring: `pip install 'cognito-oidc[keyring]'`"
-    raise ImportError(message, name="keyring") from missing
+    raise ImportError(
+        "cognito_oidc.integrations.stores.keyring needs keyring: `pip install 'cognito-oidc[keyring]'`",
+        name="keyring",
+    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -20,8 +20,10 @@ try:
     import redis.asyncio
     from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 except ImportError as missing:
-    message = "cognito_oidc.integrations.stores.redis needs redis-py: `pip install 'cognito-oidc[redis]'`"
-    raise ImportError(message, name="redis") from missing
+    raise ImportError(
+        "cognito_oidc.integrations.stores.redis needs redis-py: `pip install 'cognito-oidc[redis]'`",
+        name="redis",
+    ) from missing
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
