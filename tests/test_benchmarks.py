@@ -39,8 +39,7 @@ def test_a_cached_token_costs_at_most_three_imports_of_click(tmp_path: Path) -> 
     assert figures["cases"]["token, cached"]["ratio_of_minima"] <= 3
 
 
-@pytest.mark.parametrize("name", [*NAMES, "callbacks", "command_line"])
-@pytest.mark.parametrize("name", [*NAMES, "callbacks", "refresh_storm", "fleet"])
+@pytest.mark.parametrize("name", [*NAMES, "callbacks", "command_line", "refresh_storm", "fleet"])
 def test_page_is_what_the_kept_figures_say(name: str) -> None:
     """The tables of the page are those of the kept figures: nobody has improved them by hand."""
     module = __import__(f"benchmarks.{name}", fromlist=[name])
