@@ -326,6 +326,21 @@ async def test_keys_are_there_before_the_code_is_used_up(client: CognitoClient, 
     assert (await client.exchange_code(come_back(request), request)).claims is not None
 
 
+async def test_keys_that_died_meanwhile_are_there_again_before_a_code_is_used_up(
+    client: CognitoClient, cognito: Cognito, clock: Clock
+) -> None:
+    """That they were there at the last login says nothing a day later."""
+    first = client.authorization_request()
+    cognito.answers = [answer(id_token_for(first))]
+    await client.exchange_code(come_back(first), first)
+    clock.advance(25 * 3600)
+    late = client.authorization_request()
+    cognito.keys = httpx.ConnectError("down")
+    with pytest.raises(KeysUnavailableError):
+        await client.exchange_code(come_back(late), late)
+    assert len(cognito.sent) == 1
+
+
 # --- refresh ----------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cognito_oidc.errors import ConfigurationError, InvalidClaimError, shown
 from cognito_oidc.protocol.tokens import TokenSet
@@ -16,13 +16,18 @@ from cognito_oidc.protocol.typed_claims import IdTokenClaims
 from cognito_oidc.verifier import TokenVerifier
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cognito_oidc.protocol.provider import UserPool
+
+
+_MOMENT: Final = 10.0  # seconds
 
 
 class OwnTokens:
     """Judges the tokens of one app client."""
 
-    def __init__(self, pool: UserPool, *, client_id: str, verifier: TokenVerifier) -> None:
+    def __init__(self, pool: UserPool, *, client_id: str, verifier: TokenVerifier, clock: Callable[[], float]) -> None:
         """Take who they must be of.
 
         Raises:
@@ -37,6 +42,8 @@ class OwnTokens:
         self._pool = pool
         self._client_id = client_id
         self._verifier = verifier
+        self._clock = clock
+        self._keys_seen = float("-inf")
 
     def check(self, tokens: TokenSet | str | None) -> None:
         """Check what a caller hands in, before anything is sent: another's tokens are no business of this client.
@@ -79,9 +86,15 @@ class OwnTokens:
         return token
 
     async def load_keys(self) -> None:
-        """Fetch keys where there are none, before anything is used up that the answer could not be verified for."""
-        if self._verifier.health().state in {"empty", "dead"}:
-            await self._verifier.preload()
+        """Fetch keys where there are none, before anything is used up that the answer could not be verified for.
+
+        Keys that were there a moment ago still are: they live for hours, and looking costs more than all other checks.
+        """
+        now = self._clock()
+        if not 0 <= now - self._keys_seen < _MOMENT:
+            if self._verifier.health().state in {"empty", "dead"}:
+                await self._verifier.preload()
+            self._keys_seen = now
 
     async def verified(self, tokens: TokenSet, *, nonce: str | None, max_age: float | None) -> TokenSet:
         """Return tokens with the claims of their ID token, verified; without one, as they are.

@@ -150,7 +150,7 @@ class CognitoClient:
         self._clock = clock or time.time
         if verifier is None:
             verifier = TokenVerifier(pool, client_ids=(client_id,), leeway=leeway, http_client=http_client, clock=clock)
-        self._own_tokens = OwnTokens(pool, client_id=client_id, verifier=verifier)
+        self._own_tokens = OwnTokens(pool, client_id=client_id, verifier=verifier, clock=self._clock)
         self._grants = Grants(
             self._metadata,
             transport=self._transport,
