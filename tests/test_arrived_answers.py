@@ -32,6 +32,25 @@ def test_what_the_next_refresh_goes_on_with(error: Exception, came: str | None, 
     assert arrived.take("old") == "old"
 
 
+@pytest.mark.parametrize(
+    ("kept", "newest", "left"),
+    [
+        pytest.param(answer("new"), "new", "old", id="rotated"),
+        pytest.param("new", "new", "old", id="rotated, forged"),
+        pytest.param(answer("old"), None, answer("old"), id="not rotated"),
+        pytest.param(answer(None), None, answer(None), id="none came"),
+        pytest.param(None, None, "old", id="nothing came"),
+    ],
+)
+def test_what_a_store_should_know(kept: TokenSet | str | None, newest: str | None, left: TokenSet | str) -> None:
+    """A refresh token that replaces another one is for the store; whatever else came stays for the next refresh."""
+    arrived = ArrivedAnswers()
+    if kept is not None:
+        arrived.keep("old", kept)
+    assert arrived.refresh_token_for("old") == newest
+    assert arrived.take("old") == left
+
+
 def test_the_oldest_goes() -> None:
     """The memory is bounded."""
     arrived = ArrivedAnswers()

@@ -472,6 +472,52 @@ async def test_mistake_of_one_caller_is_not_told_to_another(world: World) -> Non
     assert got == ["mistake", "access-r1"]
 
 
+async def test_refused_after_a_sign_out(world: World) -> None:
+    """Who is refused and finds nothing in the store any more has been signed out, and writes nothing."""
+    one, _ = await world.workers()
+
+    async def sign_out() -> None:
+        world.store._records.clear()
+        world.cognito.good = "revoked"
+
+    world.cognito.before["r0"] = sign_out
+    assert await value(one) == "login_required"
+    assert await world.store.read("ann") is None
+    assert await later(world, one) == ["login_required"]
+    assert world.cognito.sent == ["r0"]
+
+
+async def test_new_sign_in_waits_for_the_renewal_of_the_old_one(world: World) -> None:
+    """In one process the one comes after the other, and stays."""
+    one, _ = await world.workers()
+    new = replace(world.cognito.tokens("x7"), access_token="access-new")
+
+    async def sign_in() -> None:
+        tasks.start_soon(one.replace, new)
+        await anyio.sleep(0.02)
+        assert await world.kept() == "r0"
+
+    world.cognito.after["r0"] = sign_in
+    async with anyio.create_task_group() as tasks:
+        assert await value(one) == "access-r1"
+    assert (await value(one), await world.kept()) == ("access-new", "x7")
+
+
+async def test_signing_out_without_a_store(world: World) -> None:
+    """What is in memory is gone, and its refresh token revoked, unless the caller does not want that."""
+    for wanted in (True, False):
+        revoked: list[str | None] = []
+
+        async def revoke(token: str, revoked: list[str | None] = revoked) -> None:
+            revoked.append(token)
+
+        source = world.worker(store=None, tokens=world.first)
+        source._revoke = revoke
+        await source.forget(revoke=wanted)
+        assert revoked == (["r0"] if wanted else [])
+        assert await value(source) == "login_required"
+
+
 # --- a store that fails -----------------------------------------------------------------------------------------------
 
 
