@@ -40,14 +40,21 @@ def dynamodb(table: str) -> Iterator[dict[str, str]]:
         "AWS_SECRET_ACCESS_KEY": "testing",
     }
     try:
-        properties = table_of_the_guide()
-        time_to_live = properties.pop("TimeToLiveSpecification")
-        client = client_of(environment)
-        client.create_table(TableName=table, **properties)
-        client.update_time_to_live(TableName=table, TimeToLiveSpecification=time_to_live)
+        create_table(environment, table)
         yield environment
     finally:
         server.stop()
+
+
+def create_table(environment: dict[str, str], table: str) -> None:
+    """Create the table, unless it is there: whoever else uses moto in this process may have emptied it."""
+    client = client_of(environment)
+    if table in client.list_tables()["TableNames"]:
+        return
+    properties = table_of_the_guide()
+    time_to_live = properties.pop("TimeToLiveSpecification")
+    client.create_table(TableName=table, **properties)
+    client.update_time_to_live(TableName=table, TimeToLiveSpecification=time_to_live)
 
 
 def client_of(environment: dict[str, str], **more: Any) -> Any:  # noqa: ANN401 - boto3 makes its classes when it runs

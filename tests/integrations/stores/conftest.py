@@ -71,7 +71,8 @@ def aws_environment() -> Iterator[dict[str, str]]:
         yield environment
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def dynamodb(aws_environment: dict[str, str]) -> SerialClient:
     """Give a client of it."""
+    dynamodb_server.create_table(aws_environment, "sessions")
     return SerialClient(dynamodb_server.client_of(aws_environment))
