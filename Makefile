@@ -85,6 +85,7 @@ benchmarks: $(BENCH)/.stamp ## measure beside other libraries; renews docs/bench
 	$(BENCH)/bin/python -m benchmarks.refresh_storm --publish
 	$(BENCH)/bin/python -m benchmarks.fleet --publish
 	$(BENCH)/bin/python -m benchmarks.api_load --publish
+	$(BENCH)/bin/python -m benchmarks.summary
 
 dist: $(DEV) ## build what is released into dist/, twice, the same to the byte, with its bill of materials
 	$(BIN)/python scripts/dist.py
