@@ -798,6 +798,28 @@ def test_what_was_learned_from_a_good_token_does_not_excuse_a_bad_one(row: Row) 
             check_access(access_payload(**row))
 
 
+def test_many_shapes_are_learned_and_not_too_many() -> None:
+    """Every app client may have claims of its own: a full memory is emptied, and each shape is judged right."""
+    for number in range(200):
+        row = {f"claim-{number}": number}
+        assert check_access(access_payload(**row)).raw[f"claim-{number}"] == number
+        with pytest.raises(InvalidClaimError):
+            check_access(access_payload(**row, username=number))
+
+
+def test_nothing_is_learned_from_a_token_that_nobody_signed() -> None:
+    """Its claims are judged all the same, and nothing is said about its scopes."""
+    payload = access_payload(scope="openid", forged=True)
+    asks = Requirements(all_scopes=("orders/write",))
+    assert check_access_token(dict(payload), NOW, asks, RULES, signed=False).sub == SUB
+    with pytest.raises(InsufficientScopeError):
+        check_access_token(dict(payload), NOW, asks, RULES)
+    with pytest.raises(InvalidClaimError):
+        check_access_token(access_payload(exp="soon", forged=True), NOW, asks, RULES, signed=False)
+    identity = TokenRules(IdTokenClaims, client_ids=None, leeway=0)
+    assert check_id_token(id_payload(forged=True), NOW, IdExpectations(), identity, signed=False).sub == SUB
+
+
 def test_an_access_token_teaches_nothing_about_id_tokens() -> None:
     """The two kinds have other types: `nonce` is a string in one, and anything in the other."""
     both = {"aud": CLIENT_ID, "client_id": CLIENT_ID, "nonce": 5}

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from itertools import repeat
 from pathlib import Path
 
@@ -291,6 +292,16 @@ def test_another_signature_is_refused(change: tuple[bytes | None, bytes]) -> Non
     other, more = change
     with pytest.raises(InvalidSignatureError):
         verify_signature(signature if other is None else other, signing_input + more, rsa_key("access").public_key())
+
+
+def test_a_digest_that_is_at_hand_takes_the_place_of_the_text() -> None:
+    """Where the SHA-256 of the signing input is given, it is what counts."""
+    *_, signature, signing_input = split_token(sign(access_payload()), 16_384)
+    key, digest = rsa_key("access").public_key(), sha256(signing_input).digest()
+    verify_signature(signature, signing_input, key, digest)
+    for other in (sha256(signing_input + b"A").digest(), digest[:-1], b""):
+        with pytest.raises((InvalidSignatureError, MalformedTokenError)):
+            verify_signature(signature, signing_input, key, other)
 
 
 @pytest.mark.parametrize("bits", [pytest.param(2048, id="same-size"), pytest.param(3072, id="another-size")])

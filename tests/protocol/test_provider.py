@@ -408,6 +408,9 @@ def test_from_issuer_takes_the_domain_and_the_loud_switch() -> None:
             ORIGINAL.replace("amazonaws.com", "evil.com"), r"hosts in eu-west-1 end in 'amazonaws.com'", id="host"
         ),
         pytest.param(ORIGINAL.replace("com/", "com.evil.com/"), r"end in 'amazonaws.com'", id="a longer host"),
+        pytest.param(
+            ORIGINAL.replace("eu-west-1.", "europe."), r"is not that of a user pool", id="a Region that is none"
+        ),
         pytest.param("https://evil.com/" + POOL_ID, r"is not that of a user pool", id="another host"),
         pytest.param("https://acme.auth.eu-west-1.amazoncognito.com", r"is not that of a user pool", id="the domain"),
         pytest.param(

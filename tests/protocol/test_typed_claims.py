@@ -413,6 +413,20 @@ def test_a_view_is_the_same_value(kind: type[TokenClaims], payload: Callable[[],
         view.raw["sub"] = "evil"  # type: ignore[index]
 
 
+def test_a_class_with_a_constructor_of_its_own_gets_it_called() -> None:
+    """A caller's class may make more of the payload; a view would pass it by."""
+
+    class Counted(AccessTokenClaims):
+        __slots__ = ("count",)
+
+        def __init__(self, payload: Mapping[str, object]) -> None:
+            super().__init__(payload)
+            object.__setattr__(self, "count", len(payload))
+
+    made = maker_of(Counted)(Counted, access_payload())
+    assert made.count == len(access_payload())  # type: ignore[attr-defined]
+
+
 def test_claims_that_a_test_made_do_not_change_with_its_payload() -> None:
     """They hold a copy, arrays as tuples."""
     payload = access_payload()
