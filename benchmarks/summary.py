@@ -50,6 +50,7 @@ def _verify() -> str:
     count = len(list(verify["bad_tokens"]))  # type: ignore[call-overload]  # a list
     rows = []
     for name, (warm, start, rotated) in VERIFIERS.items():
+        rotates = rotated is not None and str(mapping(rotation[rotated])["outcome"]) == "accepted"
         wrong = accepted["cognito_oidc" if "cognito_oidc" in name else warm]
         rows.append(
             (
@@ -57,7 +58,7 @@ def _verify() -> str:
                 f"{mapping(mapping(verify['cases'])[warm])['ratio']:.2f}",
                 f"{mapping(mapping(cold['cases'])[start])['ratio']:.2f}",
                 len(list(wrong)),
-                "" if rotated is None else "yes" if str(mapping(rotation[rotated])["outcome"]) == "accepted" else "**no**",
+                "" if rotated is None else "yes" if rotates else "**no**",
             )
         )
     head = ("verifies an access token", "warm", "cold process", f"wrong ones accepted, of {count}", "new key at once")
