@@ -23,11 +23,11 @@ try:
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "cognito_oidc.integrations.stores.dynamodb needs boto3: `pip install 'cognito-oidc[aws]'`",
         name="boto3",
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -30,11 +30,11 @@ try:
     from keyring.backends import fail, null
     from keyring.errors import PasswordDeleteError
     from keyring.util import platform_
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "cognito_oidc.integrations.stores.keyring needs keyring: `pip install 'cognito-oidc[keyring]'`",
         name="keyring",
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

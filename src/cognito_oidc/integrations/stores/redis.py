@@ -19,11 +19,11 @@ from cognito_oidc.integrations.stores._leases import LEASE, MEMORY, TTL, Answer,
 try:
     import redis.asyncio
     from redis.exceptions import NoScriptError, RedisClusterException, RedisError
-except ImportError as missing:
+except ImportError as _missing:
     raise ImportError(
         "cognito_oidc.integrations.stores.redis needs redis-py: `pip install 'cognito-oidc[redis]'`",
         name="redis",
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
