@@ -78,6 +78,12 @@ class Lists:
         return iter(self._members.items())
 
 
+class Pairs(list[tuple[str, str]]):
+    """Pairs that have something else under the name of a mapping's method."""
+
+    items = "no method"
+
+
 def endless() -> Iterator[tuple[str, str]]:
     """Yield parameters for ever."""
     while True:
@@ -100,6 +106,8 @@ def endless() -> Iterator[tuple[str, str]]:
         pytest.param(f"code={CODE}&state={STATE}", id="the bare query"),
         pytest.param(f"code={CODE}&state={STATE}&next=/a?b=c", id="the bare query with a question mark in it"),
         pytest.param(f"iss={ISSUER}&code={CODE}&state={STATE}", id="the bare query with a URL in it"),
+        pytest.param(f"x&code={CODE}&state={STATE}", id="the bare query, beginning with a name without a value"),
+        pytest.param(f"{GOOD}&x=".ljust(65536, "a"), id="65,536 characters"),
         pytest.param(url(f"code={CODE}&state={STATE}#_=_"), id="a fragment that says nothing"),
         pytest.param(url(f"code={CODE}&state={STATE}&session_state=x&x=1&x=2"), id="parameters nobody asked for"),
         pytest.param(url(f"code={CODE}&state={STATE}&&"), id="empty parameters"),
@@ -109,6 +117,7 @@ def endless() -> Iterator[tuple[str, str]]:
         pytest.param({"code": CODE, "state": STATE}, id="a mapping"),
         pytest.param({"code": [CODE], "state": (STATE,), "x": []}, id="a mapping of lists"),
         pytest.param([("code", CODE), ("state", STATE)], id="pairs"),
+        pytest.param(Pairs([("code", CODE), ("state", STATE)]), id="pairs with an attribute called items"),
         pytest.param(iter([("state", STATE), ("code", CODE)]), id="an iterator of pairs"),
         pytest.param(QueryParams(f"code={CODE}&state={STATE}"), id="Starlette's QueryParams"),
         pytest.param(httpx.QueryParams(f"code={CODE}&state={STATE}"), id="httpx's QueryParams"),
@@ -273,6 +282,8 @@ REFUSED = [
     pytest.param(
         f"https://app.example.com/code={CODE}&state={STATE}", StateMismatchError, "missing_state", id="in the path"
     ),
+    pytest.param(f"cb/x&code={CODE}&state={STATE}", StateMismatchError, "missing_state", id="in a relative path"),
+    pytest.param(f"app:cb&code={CODE}&state={STATE}", StateMismatchError, "missing_state", id="in an app's path"),
     pytest.param(url(f"code={CODE};state={STATE}"), StateMismatchError, "missing_state", id="semicolons"),
     # Unreadable
     pytest.param(url(f"code=%FF&state={STATE}"), CallbackError, "unreadable_callback", id="no UTF-8"),
@@ -484,6 +495,12 @@ def test_an_expired_request_says_how_old_it_is() -> None:
     with pytest.raises(CallbackError, match=r"is 700 s old, more than 600: start the login again") as caught:
         parse(GOOD, now=NOW + 700)
     assert "max_request_age" in caught.value.explain()[0]
+
+
+def test_a_request_from_the_future_says_so() -> None:
+    """An age below nothing would tell nobody anything."""
+    with pytest.raises(CallbackError, match=r"request was made in the future: start the login again"):
+        parse(GOOD, now=NOW - 61)
 
 
 def test_a_callback_without_a_code_explains_where_it_may_be() -> None:
