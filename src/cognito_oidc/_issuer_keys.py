@@ -264,7 +264,7 @@ class IssuerKeys:
         """Take the answer of the key endpoint; not one that was asked for before the keys that are there came.
 
         Raises:
-            ProtocolError: It is no key set that can be used.
+            CognitoOidcError: It is no key set that can be used.
         """
         key_set = parse_jwks_response(response, may_be_unchanged=begun.conditional)
         if begun.at.monotonic < self._state.loaded_at.monotonic:

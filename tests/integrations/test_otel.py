@@ -112,7 +112,7 @@ async def test_what_a_verifier_goes_through_is_counted(
     metrics = backend.metrics
     fetches = metrics["cognito_oidc.key_set.fetch.duration"]
     assert {attributes: point.count for attributes, point in fetches.items()} == {
-        (("error.type", "protocol"),): 1,
+        (("error.type", "transport"),): 1,
         (): 2,
     }
     rejections = metrics["cognito_oidc.token.rejections"]

@@ -114,6 +114,13 @@ def test_keys_must_be_there(side: str) -> None:
     assert codes(judge_keys(PLAN, side, answer(document={"keys": []}))) == ["keys"]  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+def test_a_key_endpoint_that_cannot_answer_is_no_problem_of_the_plan(status: int) -> None:
+    """A firewall, a quota or a fault says nothing about the keys, as with the discovery document."""
+    with pytest.raises((TransportError, RateLimitedError)):
+        judge_keys(PLAN, "upstream", answer(status))
+
+
 def test_good_keys_are_good() -> None:
     """A key set with one usable key is no problem."""
     assert judge_keys(PLAN, "upstream", answer(document=key_set())) == []
@@ -201,6 +208,7 @@ def test_any_answer_gives_problems_or_none(status: int, location: str) -> None:
     response = answer(status, location=location)
     codes(judge_upstream_authorize(PLAN, response))
     codes(judge_downstream_authorize(PLAN, "shop", response))
-    codes(judge_keys(PLAN, "upstream", response))
+    with suppress(TransportError, RateLimitedError):
+        codes(judge_keys(PLAN, "upstream", response))
     with suppress(TransportError, RateLimitedError):
         codes(judge_discovery(PLAN, "upstream", response))

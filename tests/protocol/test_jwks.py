@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognito_oidc.errors import ProtocolError
+from cognito_oidc.errors import CognitoOidcError, ProtocolError, RateLimitedError, TransportError
 from cognito_oidc.protocol.jwks import MAX_KEYS, SkippedKey, jwks_request, parse_jwks_response, parse_key_set
 from cognito_oidc.protocol.wire import Endpoint, HttpResponse
 from tests.factories import ABSENT, ACCESS_KID, ID_KID, b64_int, changed, jwk, key_set, rsa_key
@@ -276,7 +276,6 @@ def test_an_unchanged_set_is_none() -> None:
         pytest.param(answer(304, b""), "expected status 200, got 304", id="304-without-an-etag"),
         pytest.param(answer(404), "expected status 200, got 404. Is the pool id right", id="404-though-with-keys"),
         pytest.param(answer(301), "expected status 200, got 301", id="redirect"),
-        pytest.param(answer(500), "expected status 200, got 500", id="500"),
         pytest.param(answer(204, b""), "expected status 200, got 204", id="204"),
         pytest.param(answer(body=b""), "the key set: it is not valid JSON", id="empty-body"),
         pytest.param(answer(body=b"<html>"), "the key set: it is not valid JSON", id="html"),
@@ -289,6 +288,22 @@ def test_another_answer_is_refused(response: HttpResponse, message: str) -> None
     """What is no good key set is a ProtocolError."""
     with pytest.raises(ProtocolError, match=message):
         parse_jwks_response(response, may_be_unchanged=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        pytest.param(403, TransportError, id="firewall"),
+        pytest.param(429, RateLimitedError, id="too-many-requests"),
+        pytest.param(500, TransportError, id="fault"),
+        pytest.param(503, TransportError, id="overload"),
+    ],
+)
+def test_an_answer_that_says_nothing_about_keys(status: int, error: type[CognitoOidcError]) -> None:
+    """A fault or a refusal is told as at any other endpoint, even with keys in the body."""
+    with pytest.raises(error, match=f"jwks endpoint .*({status}|refused)") as caught:
+        parse_jwks_response(answer(status), may_be_unchanged=True)
+    assert caught.value.http_status == 503
 
 
 members = st.sampled_from(["kty", "kid", "alg", "use", "key_ops", "n", "e", "d", "x"])
@@ -314,11 +329,11 @@ def test_any_document_gives_keys_or_a_protocol_error(entries: list[object]) -> N
 
 
 @given(st.binary(max_size=50), st.integers(100, 599), st.booleans())
-def test_any_answer_gives_keys_or_a_protocol_error(body: bytes, status: int, may_be_unchanged: bool) -> None:
-    """No answer raises anything but ProtocolError."""
+def test_any_answer_gives_keys_or_an_error_of_ours(body: bytes, status: int, may_be_unchanged: bool) -> None:
+    """No answer raises anything foreign."""
     try:
         found = parse_jwks_response(answer(status, body), may_be_unchanged=may_be_unchanged)
-    except ProtocolError:
+    except (ProtocolError, RateLimitedError, TransportError):
         return
     assert found is None
     assert (status, may_be_unchanged) == (304, True)

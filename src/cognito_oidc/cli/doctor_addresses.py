@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from cognito_oidc.cli.findings import good, unknown, wrong
-from cognito_oidc.errors import CognitoOidcError, ProtocolError
+from cognito_oidc.errors import CognitoOidcError, ProtocolError, RateLimitedError, TransportError
 from cognito_oidc.protocol.jwks import parse_jwks_response
 from cognito_oidc.protocol.metadata import parse_provider_metadata
 
@@ -28,8 +28,6 @@ Trouble = Literal["name", "certificate", "network"]
 
 _MAX_DIFFERENCE: Final = 60  # seconds; beyond it the library refuses tokens as coming from the future
 _WORTH_SAYING: Final = 5
-_BUSY_OR_BLOCKED: Final = (403, 429)
-_SERVER_ERROR: Final = 500
 _HALF_SECOND: Final = 0.5  # Date is in whole seconds
 _AUTHORIZE: Final = "/oauth2/authorize"
 _ISSUER_MOVED: Final = "Issuer mismatch after somebody changed the issuer type"
@@ -107,11 +105,10 @@ def judge_keys(reply: Reply) -> Check:
     about = "keys"
     if reply.response is None:
         return _no_answer(about, reply)
-    status = reply.response.status
-    if status in _BUSY_OR_BLOCKED or status >= _SERVER_ERROR:
-        return unknown(about, f"{reply.host} answered {status}, which says nothing about the keys.")
     try:
         keys = parse_jwks_response(reply.response, may_be_unchanged=False)
+    except (TransportError, RateLimitedError):
+        return unknown(about, f"{reply.host} answered {reply.response.status}, which says nothing about the keys.")
     except ProtocolError as error:
         return wrong(
             about,

@@ -123,7 +123,12 @@ def judge_discovery(plan: Federation, side: Side, response: HttpResponse) -> lis
 
 
 def judge_keys(plan: Federation, side: Side, response: HttpResponse) -> list[FederationProblem]:
-    """Judge a pool's key set: the downstream pool verifies the upstream one's tokens with it."""
+    """Judge a pool's key set: the downstream pool verifies the upstream one's tokens with it.
+
+    Raises:
+        TransportError: A 5xx, or a firewall's refusal: nothing can be said.
+        RateLimitedError: Too many requests.
+    """
     try:
         parse_jwks_response(response, may_be_unchanged=False)
     except ProtocolError as error:
@@ -134,7 +139,7 @@ def judge_keys(plan: Federation, side: Side, response: HttpResponse) -> list[Fed
                 side=side,
                 found=str(error),
                 cause=f"The keys of {pool.issuer} are not where they must be.",
-                cure="Compare pool id and Region; if they are right, try again: the endpoint may have a fault.",
+                cure="Compare pool id and Region, character by character, with the console: case counts.",
             )
         ]
     return []

@@ -193,12 +193,21 @@ def parse_jwks_response(response: HttpResponse, *, may_be_unchanged: bool) -> Ke
 
     Raises:
         ProtocolError: It is no key set that can be used.
+        RateLimitedError: Too many requests.
+        TransportError: A 5xx, or a firewall's refusal.
     """
-    from cognito_oidc.protocol.wire import parse_json_object  # noqa: PLC0415 - only where keys are fetched
+    from cognito_oidc.protocol.wire import Endpoint, parse_json_object  # noqa: PLC0415 - only where keys are fetched
 
     if response.status == _NOT_MODIFIED and may_be_unchanged:
         return None
     if response.status != _HTTP_OK:
+        from cognito_oidc.protocol.oauth_errors import (  # noqa: PLC0415 - only where that failed
+            parse_oauth_error,
+            says_nothing,
+        )
+
+        if says_nothing(response):
+            raise parse_oauth_error(response, endpoint=Endpoint.JWKS, grant="jwks")
         msg = f"Cannot use the key set: expected status 200, got {response.status}. Is the pool id right?"
         raise ProtocolError(msg)
     return parse_key_set(parse_json_object(response.body, what="the key set"))

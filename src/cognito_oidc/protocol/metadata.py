@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, shown
-from cognito_oidc.protocol.oauth_errors import parse_oauth_error
+from cognito_oidc.protocol.oauth_errors import parse_oauth_error, says_nothing
 from cognito_oidc.protocol.wire import Endpoint, check_url, get_request, parse_json_answer
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _WHAT: Final = "the discovery document"
 _HTTP_OK: Final = 200
-_BUSY_OR_BLOCKED: Final = (429, 403)
-_SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ def parse_provider_metadata(response: HttpResponse, *, pool: UserPool) -> Provid
 
     Source: OpenID Connect Discovery 1.0 section 4.3.
     """
-    if response.status in _BUSY_OR_BLOCKED or response.status >= _SERVER_ERROR:
+    if says_nothing(response):
         raise parse_oauth_error(response, endpoint=Endpoint.DISCOVERY, grant="discovery")
     if response.status != _HTTP_OK:
         msg = f"Cannot use {_WHAT}: expected status 200, got {response.status}."

@@ -150,6 +150,11 @@ def parse_oauth_error(
     )
 
 
+def says_nothing(response: HttpResponse) -> bool:
+    """Tell whether an answer says nothing about what was asked for: a firewall's refusal, a 429, or a fault."""
+    return response.status in {_FORBIDDEN, _TOO_MANY} or response.status >= _SERVER_ERROR
+
+
 def likely_causes(error: str, grant: str) -> tuple[str, ...]:
     """Return what an error code probably means, likeliest first; nothing for one that is not known."""
     return _CAUSES.get((error, grant)) or _CAUSES_OF_ANY_GRANT.get(error, ())
