@@ -54,6 +54,7 @@ def test_repr_shows_no_token() -> None:
         pytest.param("id-1", {"exp": 4000}, ("id-1", 4000.0), id="both"),
         pytest.param("id-1", None, ("id-1", None), id="no-claims"),
         pytest.param("id-1", {"exp": "4000"}, ("id-1", None), id="odd-exp"),
+        pytest.param("id-1", {"exp": 10**400}, ("id-1", None), id="exp-no-float-can-hold"),
         pytest.param(None, {"exp": 4000}, (None, None), id="no-token"),
         pytest.param(5, {"exp": 4000}, (None, None), id="odd-token"),
     ],
@@ -87,6 +88,9 @@ def test_without_a_refresh_token_it_cannot_be_renewed() -> None:
         pytest.param(changed(obtained_at="1000"), id="odd-time"),
         pytest.param(changed(tokens_access_token=None), id="no-access-token"),
         pytest.param(changed(tokens_expires_at=None), id="no-expiry"),
+        pytest.param(changed(tokens_expires_at=True), id="expiry-of-another-type"),
+        pytest.param(changed(tokens_expires_at=10**400), id="expiry-no-float-can-hold"),
+        pytest.param(changed(obtained_at=10**400), id="time-no-float-can-hold"),
     ],
 )
 def test_what_is_not_understood_is_left_to_who_reads_it_whole(text: bytes) -> None:

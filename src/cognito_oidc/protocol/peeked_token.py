@@ -11,8 +11,13 @@ from typing import Final, NamedTuple
 
 from cognito_oidc.protocol.encoding import load_object
 
-_SCHEMA: Final = 1
-_MAX_TEXT: Final = 1024 * 1024
+SCHEMA: Final = 1
+"""The number of the form that records are written in."""
+
+MAX_TEXT: Final = 1024 * 1024
+"""Characters the text of a record may have."""
+
+_LATEST: Final = 1e15  # what a float holds to the second
 
 
 class PeekedToken(NamedTuple):
@@ -51,27 +56,24 @@ class PeekedToken(NamedTuple):
 def peek_stored_token(text: bytes) -> PeekedToken | None:
     """Return what a record says, or None where it must be read whole: it is encrypted, newer, damaged or odd."""
     try:
-        document = load_object(text) if len(text) <= _MAX_TEXT else {}
+        document = load_object(text) if len(text) <= MAX_TEXT else {}
     except ValueError:
         return None
     tokens = document.get("tokens")
-    if document.get("schema") != _SCHEMA or not isinstance(tokens, dict):
+    if document.get("schema") != SCHEMA or not isinstance(tokens, dict):
         return None
     texts = document.get("pool_id"), document.get("client_id"), tokens.get("access_token")
-    times = document.get("obtained_at"), tokens.get("expires_at")
+    times = _seconds(document.get("obtained_at")), _seconds(tokens.get("expires_at"))
     id_token = tokens.get("id_token")
     match texts, times:
-        case (str(pool_id), str(client_id), str(access_token)), (
-            int() | float() as obtained,
-            int() | float() as expires,
-        ):
+        case (str(pool_id), str(client_id), str(access_token)), (float(obtained), float(expires)):
             return PeekedToken(
                 pool_id=pool_id,
                 client_id=client_id,
                 access_token=access_token,
                 id_token=id_token if isinstance(id_token, str) else None,
-                obtained_at=float(obtained),
-                expires_at=float(expires),
+                obtained_at=obtained,
+                expires_at=expires,
                 id_token_expires_at=_expiry(tokens.get("claims")) if isinstance(id_token, str) else None,
                 renewable=isinstance(tokens.get("refresh_token"), str),
             )
@@ -79,5 +81,11 @@ def peek_stored_token(text: bytes) -> PeekedToken | None:
 
 
 def _expiry(claims: object) -> float | None:
-    expires = claims.get("exp") if isinstance(claims, dict) else None
-    return float(expires) if isinstance(expires, int | float) else None
+    return _seconds(claims.get("exp")) if isinstance(claims, dict) else None
+
+
+def _seconds(value: object) -> float | None:
+    """Return a time as it was written; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LATEST:
+        return None
+    return float(value)

@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from cognito_oidc.errors import ConfigurationError, StoreError
+from cognito_oidc.errors import ConfigurationError, StoreError, shown_number
 from cognito_oidc.protocol.encoding import load_object
+from cognito_oidc.protocol.peeked_token import MAX_TEXT, SCHEMA
 from cognito_oidc.protocol.tokens import TokenSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_SCHEMA: Final = 1
-_MAX_TEXT: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,7 @@ class StoredToken:
         """Return the record as text for a store. It holds secrets."""
         return json.dumps(
             {
-                "schema": _SCHEMA,
+                "schema": SCHEMA,
                 "tokens": self.tokens.to_dict(),
                 "obtained_at": self.obtained_at,
                 "pool_id": self.pool_id,
@@ -119,13 +117,12 @@ class StoredToken:
         schema = document.get("schema")
         if type(schema) is not int:
             raise _damaged()
-        if schema > _SCHEMA:
-            msg = (
-                f"A stored session was written by a newer version of this library (schema {schema:d}, known {_SCHEMA})."
-            )
+        if schema > SCHEMA:
+            found = shown_number(schema)
+            msg = f"A stored session was written by a newer version of this library (schema {found}, known {SCHEMA})."
             raise StoreError(msg, code="store_newer", retryable=False)
         kept = _kept(document)
-        if schema != _SCHEMA or kept is None:
+        if schema != SCHEMA or kept is None:
             raise _damaged()
         record, tokens = kept
         return cls(
@@ -157,7 +154,7 @@ class _Record(BaseModel):
 
 def _document(text: str | bytes) -> Mapping[str, object]:
     document = None
-    if isinstance(text, str | bytes) and len(text) <= _MAX_TEXT:
+    if isinstance(text, str | bytes) and len(text) <= MAX_TEXT:
         with suppress(ValueError):  # UnicodeEncodeError among them
             document = load_object(text.encode() if isinstance(text, str) else text)
     if document is None:  # raised here, where no error is being handled that holds the text
