@@ -131,7 +131,7 @@ def check_verdict(verdict: object) -> None:
 def _names(values: Iterable[str], what: str) -> tuple[str, ...]:
     """Return names given by a caller; a bare string is the mistake of forgetting the comma."""
     if isinstance(values, str | bytes):
-        msg = f"{what}: expected several names, got one text: write ({values!r:.60},)."
+        msg = f"{what}: expected several names, got one text: write ({shown(values, limit=60)},)."
         raise ConfigurationError(msg)
     try:
         names = tuple(values)

@@ -116,7 +116,9 @@ def test_min_ttl_that_can_be_met(min_ttl: float) -> None:
     assert check_min_ttl(min_ttl, record()) == min_ttl
 
 
-@pytest.mark.parametrize("min_ttl", [-1, float("nan"), float("inf"), True, "60", None])
+@pytest.mark.parametrize(
+    "min_ttl", [-1, float("nan"), float("inf"), pytest.param(-(10**5000), id="long"), True, "60", None]
+)
 def test_min_ttl_that_is_none(min_ttl: Any) -> None:  # noqa: ANN401
     """Anything else than seconds is a mistake."""
     with pytest.raises(ConfigurationError, match="min_ttl: expected seconds"):
@@ -127,4 +129,6 @@ def test_min_ttl_that_no_token_meets() -> None:
     """To renew a token for it at every call would help nobody; a record that tells no lifetime allows it."""
     with pytest.raises(ConfigurationError, match="live for 3600 s"):
         check_min_ttl(3600, record())
+    with pytest.raises(ConfigurationError, match="no token is good for a value of type int"):
+        check_min_ttl(10**5000, record())
     assert check_min_ttl(3600, record(0)) == 3600

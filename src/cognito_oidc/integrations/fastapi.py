@@ -29,6 +29,7 @@ from cognito_oidc.errors import (
     KeysUnavailableError,
     MissingTokenError,
     TokenVerificationError,
+    shown,
 )
 
 __all__ = ["AccessTokenBearer"]
@@ -228,5 +229,5 @@ def _refusal(error: BearerUsageError | TokenVerificationError | KeysUnavailableE
 def _names(what: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return names as the verifier takes them; found at start, one text is the mistake of forgetting the brackets."""
     if isinstance(names, str):
-        raise ConfigurationError(f"{what}: expected several names, got one text: write [{names!r:.60}].")
+        raise ConfigurationError(f"{what}: expected several names, got one text: write [{shown(names, limit=60)}].")
     return tuple(names)

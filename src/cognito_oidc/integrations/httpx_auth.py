@@ -136,7 +136,7 @@ def bearer_auth_for_httpx2(source: TokenSource, *, hosts: Iterable[str]) -> http
 
 def _several(hosts: Iterable[str]) -> tuple[str, ...]:
     if isinstance(hosts, str):
-        msg = f"hosts: expected several names, got one text: write {{{hosts!r}}}."
+        msg = f"hosts: expected several names, got one text: write {{{shown(hosts)}}}."
         raise ConfigurationError(msg)
     names = tuple(hosts)
     if not names:

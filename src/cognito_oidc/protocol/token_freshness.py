@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Protocol
 
-from cognito_oidc.errors import ConfigurationError
+from cognito_oidc.errors import ConfigurationError, shown_number
 
 EARLY_WINDOW: Final = 60.0
 """Seconds before its end from which a token is replaced while it is still used."""
@@ -112,9 +112,10 @@ def check_min_ttl(min_ttl: float, record: Dated | None = None) -> float:
         ConfigurationError: It is no number of seconds, or no token lives so long.
     """
     if isinstance(min_ttl, bool) or not isinstance(min_ttl, int | float) or not 0 <= min_ttl < float("inf"):
-        msg = f"min_ttl: expected seconds, 0 or more, got {min_ttl!r:.40}."
+        msg = f"min_ttl: expected seconds, 0 or more, got {shown_number(min_ttl)}."
         raise ConfigurationError(msg)
     if record is not None and min_ttl >= record.lifetime > 0:
-        msg = f"min_ttl: no token is good for {min_ttl:g} s: this app client's live for {record.lifetime:.0f} s."
+        asked = shown_number(min_ttl)
+        msg = f"min_ttl: no token is good for {asked} s: this app client's live for {record.lifetime:.0f} s."
         raise ConfigurationError(msg)
     return min_ttl

@@ -388,6 +388,8 @@ async def test_a_forgotten_middleware_is_said(site: Site) -> None:
         pytest.param({"session_lifetime": 0}, "session_lifetime", id="no life"),
         pytest.param({"session_lifetime": float("inf")}, "session_lifetime", id="an endless life"),
         pytest.param({"session_lifetime": float("nan")}, "session_lifetime", id="no number"),
+        pytest.param({"session_lifetime": 10**5000}, "session_lifetime", id="a number too long to be written"),
+        pytest.param({"session_lifetime": "3600"}, "session_lifetime", id="a text"),
         pytest.param({"federation": ELSEWHERE}, "federation= lets people in to", id="another pool's federation"),
         pytest.param({"allow_insecure_loopback": True}, "leave it out", id="insecure cookies over https"),
     ],

@@ -15,7 +15,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import JSONResponse
 
 from cognito_oidc import MultiPoolVerifier, TokenVerifier, parse_bearer_token
-from cognito_oidc.errors import CognitoOidcError, ConfigurationError, MissingTokenError, TokenVerificationError
+from cognito_oidc.errors import CognitoOidcError, ConfigurationError, MissingTokenError, TokenVerificationError, shown
 from cognito_oidc.protocol.claims import Requirements, check_requirements
 
 if TYPE_CHECKING:
@@ -164,6 +164,6 @@ def require_token(
 
 def _names(several: Iterable[str]) -> tuple[str, ...]:
     if isinstance(several, str):
-        msg = f"require_token: expected several names, got one text: write [{several!r}]."
+        msg = f"require_token: expected several names, got one text: write [{shown(several)}]."
         raise ConfigurationError(msg)
     return tuple(several)

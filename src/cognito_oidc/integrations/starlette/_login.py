@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from cognito_oidc import AccessToken, AuthorizationRequest, CognitoClient, peek_state
-from cognito_oidc.errors import CallbackError, CognitoOidcError, ConfigurationError, StoreError, shown
+from cognito_oidc.errors import CallbackError, CognitoOidcError, ConfigurationError, StoreError, shown, shown_number
 from cognito_oidc.integrations.starlette._cookies import Cookies
 from cognito_oidc.integrations.starlette._pages import page_of, problem_of, reason_of
 from cognito_oidc.integrations.starlette._return_address import local_address
@@ -119,8 +119,10 @@ class CognitoLogin:
         _check_openid(sample)
         place = urlsplit(sample.redirect_uri)
         _check_scheme(place.scheme, insecure=allow_insecure_loopback)
-        if not 0 < session_lifetime <= _LONGEST_LIFETIME:
-            msg = f"session_lifetime: expected seconds, more than 0, at most 400 days, got {session_lifetime!r:.40}."
+        known = isinstance(session_lifetime, int | float) and not isinstance(session_lifetime, bool)
+        if not known or not 0 < session_lifetime <= _LONGEST_LIFETIME:
+            got = shown_number(session_lifetime)
+            msg = f"session_lifetime: expected seconds, more than 0, at most 400 days, got {got}."
             raise ConfigurationError(msg)
         if local_address(home) is None:
             msg = f"home: expected a path of this application, such as '/', got {shown(home)}."

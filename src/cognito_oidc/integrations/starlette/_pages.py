@@ -92,15 +92,13 @@ class LoginProblem:
     error: CognitoOidcError | None = field(default=None, repr=False)
 
 
-def problem_of(
-    reason: LoginProblemReason, *, href: str, error: CognitoOidcError | None = None, status: int | None = None
-) -> LoginProblem:
+def problem_of(reason: LoginProblemReason, *, href: str, error: CognitoOidcError | None = None) -> LoginProblem:
     """Return the problem with its words."""
-    usual, title, text = _TEXTS[reason]
+    status, title, text = _TEXTS[reason]
     retry_after = None if error is None else error.retry_after
     return LoginProblem(
         reason=reason,
-        status=status or usual,
+        status=status,
         title=title,
         text=text,
         href=href,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 
-from cognito_oidc.errors import ConfigurationError, StoreError
+from cognito_oidc.errors import ConfigurationError, StoreError, shown_number
 from cognito_oidc.integrations.stores._record_text import RecordText
 
 if TYPE_CHECKING:
@@ -184,5 +184,5 @@ def _name_of(key: str) -> str:
 
 def _seconds(name: str, value: float, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ConfigurationError(f"{name} is {value!r:.40}, expected seconds from {least:g} to {most:g}.")
+        raise ConfigurationError(f"{name} is {shown_number(value)}, expected seconds from {least:g} to {most:g}.")
     return float(value)
