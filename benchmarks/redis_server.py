@@ -54,7 +54,7 @@ class RedisServer:
         if self._cluster:
             command += ["--cluster-enabled", "yes", "--cluster-port", str(_free_port())]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 60
         while not self._answers():
             assert self._process.poll() is None, "redis-server ended at once"
             assert time.monotonic() < give_up, "redis-server does not answer"
@@ -79,7 +79,7 @@ class RedisServer:
 
     def _answers(self) -> bool:
         try:
-            return bool(self._say("PING"))
+            return b"+PONG" in self._say("PING")  # and not that it is still loading what it kept
         except OSError:
             return False
 

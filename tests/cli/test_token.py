@@ -94,6 +94,7 @@ def test_token_is_renewed_when_it_is_old(home: Home) -> None:
     first, second = (home.run("token").stdout for _ in range(2))
     assert first == second
     assert home.aws.count("token") == 1
+    grow_old(home)
     renewed = home.run("token", "--min-ttl", "3599").stdout
     assert renewed != first
     assert home.aws.count("token") == 2
@@ -104,6 +105,7 @@ def test_sign_in_that_is_over_is_told_from_none(home: Home) -> None:
     """A dead grant ends with 4, and says how to go on; after the logout nobody is signed in: 3."""
     home.login()
     revoke_everything(home)
+    grow_old(home)
     done = home.run("token", "--min-ttl", "3599")
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == "Error: the sign-in is over: cognito-oidc login --profile dev\n"
@@ -112,10 +114,23 @@ def test_sign_in_that_is_over_is_told_from_none(home: Home) -> None:
     assert (done.returncode, done.stderr) == (3, "Error: nobody is signed in: cognito-oidc login --profile dev\n")
 
 
+def kept_file(home: Home) -> Path:
+    """Return the file of the one session that is kept."""
+    [file] = (home.folder / "state" / "cognito-oidc" / "sessions").glob("*.json")
+    return file
+
+
+def grow_old(home: Home) -> None:
+    """Make the tokens that are kept a minute older, however fast this machine is."""
+    record = json.loads(kept_file(home).read_text(encoding="utf-8"))
+    record["obtained_at"] -= 60
+    record["tokens"]["expires_at"] -= 60
+    kept_file(home).write_text(json.dumps(record), encoding="utf-8")
+
+
 def revoke_everything(home: Home) -> None:
     """Revoke the refresh token that is kept, behind the command's back."""
-    [file] = (home.folder / "state" / "cognito-oidc" / "sessions").glob("*.json")
-    token = json.loads(file.read_text(encoding="utf-8"))["tokens"]["refresh_token"]
+    token = json.loads(kept_file(home).read_text(encoding="utf-8"))["tokens"]["refresh_token"]
     answer = httpx.post(
         f"{home.base_url}/home/oauth2/revoke", data={"token": token, "client_id": home.web.client_id}, trust_env=False
     )
