@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets as random_source
 import time
 from enum import Enum
-from typing import TYPE_CHECKING, Final, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Final, Self, overload
 
 from cognito_oidc._app_client_credentials import AppClientCredentials, secrets_of
 from cognito_oidc._grants import Grants
@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from cognito_oidc.protocol.userinfo import UserInfo
     from cognito_oidc.token_source import TokenSource
     from cognito_oidc.token_store import TokenStore
-
-
-T = TypeVar("T")
 
 
 class NotWritten(Enum):

@@ -121,11 +121,8 @@ async def open_client(profile: Profile, *, redirect_uri: str | None = None) -> A
         CommandError: A setting is missing.
         ConfigurationError: A setting cannot be right.
     """
-    import logging
     from urllib.parse import urlsplit
 
-    # What retries says so in a log, which without a set-up would be standard error.
-    logging.getLogger("stamina").addHandler(logging.NullHandler())
     if urlsplit(profile.endpoint_url or "").hostname not in _LOOPBACK:
         async with profile.client(redirect_uri=redirect_uri) as client:
             yield client

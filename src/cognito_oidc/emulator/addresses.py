@@ -182,11 +182,6 @@ def discovery_document(pool: EmulatedPool, base: str | None, issuer_type: Issuer
     return dict(sorted(document.items()))
 
 
-def is_production_host(host: str) -> bool:
-    """Tell whether a host name has the shape of one of AWS's own."""
-    return _ISSUER_HOST.fullmatch(host) is not None or _PREFIX_HOST.fullmatch(host) is not None
-
-
 def find_place(pools: Iterable[EmulatedPool], *, scheme: str, netloc: str, mount: str, path: str) -> Place | None:
     """Find the pool and surface that a request is for.
 
