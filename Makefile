@@ -12,7 +12,7 @@ BENCH := build/benchmarks
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean fuzz mutants
+.PHONY: help demo example-api example-web example-job test npm screenshots ring1 lint format types layers docs check surface lock benchmarks dist installed api diagrams licences fidelity clean fuzz mutants soak
 
 help: ## say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -104,6 +104,9 @@ licences: $(DEV) ## renew docs/licences.md, the licences of what is installed be
 
 mutants: $(DEV) ## change the code a little and look which changes no test notices; FILES="protocol/callback.py" chooses
 	$(BIN)/python scripts/mutants.py $(FILES)
+
+soak: $(DEV) ## live through days of a protected API and of a session; nothing may grow. SECONDS_OF_SOAK=600, else 30
+	$(BIN)/python -W ignore -m benchmarks.soak --seconds $${SECONDS_OF_SOAK:-30}
 
 fuzz: build/fuzz/.stamp ## let atheris look for inputs that break a rule: SECONDS_EACH=60 for each target, else 30
 	for target in parsers verifier; do \
