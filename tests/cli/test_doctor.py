@@ -110,6 +110,7 @@ def test_a_machine_is_looked_at_too(shop: ServedShop) -> None:
         pytest.param(nothing, {"pool_id": "AbC123"}, ["profile"], id="no-pool-id"),
         pytest.param(nothing, {"domain": None}, ["no_domain"], id="domain-left-out"),
         pytest.param(nothing, {"scopes": "openid read"}, ["scope_without_server"], id="bare-scope"),
+        pytest.param(nothing, {"scopes": "openid,email"}, ["scopes_with_commas"], id="commas"),
         pytest.param(nothing, {"scopes": "openid offline_access"}, ["offline_access"], id="offline"),
         pytest.param(nothing, {"scopes": "email"}, ["scope_needs_openid"], id="no-openid"),
         pytest.param(nothing, {"redirect_uri": "http://shop.example/callback"}, ["redirect_uri_form"], id="http"),
@@ -336,7 +337,7 @@ def test_nothing_that_answers_is_a_fault_of_the_network(shop: ServedShop) -> Non
     result = shop.run("doctor", endpoint_url=f"http://127.0.0.1:{port}")
     assert result.exit_code == 5
     assert "WRONG" not in result.stdout
-    assert result.stderr == "Error: nothing answered: is this machine on the network, and eu-west-1 a Region of AWS?\n"
+    assert result.stderr == f"Error: nothing answered: does a server listen on http://127.0.0.1:{port}?\n"
 
 
 # --- how it is told ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cognito_oidc.cli.console import CommandError
+from cognito_oidc.cli.profile_file import profiles_path
 from cognito_oidc.cli.profiles import VARIABLES, load_profile
 
 TWO = """
@@ -211,5 +212,6 @@ def test_wrong_choice_in_a_variable_is_refused(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_missing_setting_names_its_ways(setting: str, ways: str) -> None:
     """Who has said nothing yet reads how to, by the names that there are."""
-    with pytest.raises(CommandError, match=f"{setting} is missing: write {ways}, or put it into a profile"):
+    with pytest.raises(CommandError) as caught:
         load_profile().need(setting)
+    assert str(caught.value) == f"{setting} is missing: write {ways}, or put it into a profile of {profiles_path()}"

@@ -242,7 +242,7 @@ def test_every_partition_has_a_source() -> None:
 def test_a_bad_pool_id_is_refused(pool_id: str, shown: str) -> None:
     """Wire sheet 1.4: the message shows what came, the form expected, and where to find it."""
     with pytest.raises(
-        ConfigurationError, match=rf"^{shown} is no user pool id: .*'eu-west-1_AbC123xyz' .*User pool ID"
+        ConfigurationError, match=rf"^{shown} is no user pool id: .*'eu-west-1_AbC123xyz' .*User pool ID; .*from_issuer"
     ):
         UserPool(pool_id)
 

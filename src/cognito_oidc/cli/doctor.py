@@ -99,8 +99,10 @@ def doctor(ctx: click.Context, *, profile: Profile, login_url: str | None, aws: 
     if any(check.finding is not None for check in checks):
         ctx.exit(ExitCode.FAILED)
     if not anything:
-        message = f"nothing answered: is this machine on the network, and {subject.pool.region} a Region of AWS?"
-        raise CommandError(message, ExitCode.NETWORK)
+        question = f"is this machine on the network, and {subject.pool.region} a Region of AWS?"
+        if subject.pool.endpoint_url is not None:
+            question = f"does a server listen on {subject.pool.endpoint_url}?"
+        raise CommandError(f"nothing answered: {question}", ExitCode.NETWORK)
 
 
 def _compared(subject: Subject) -> list[Check]:

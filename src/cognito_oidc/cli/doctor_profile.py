@@ -251,6 +251,15 @@ def _judge_scopes(subject: Subject) -> Check | None:
             topic="invalid_scope, invalid_request at the callback",
         )
     bare = [scope for scope in scopes if scope not in _PLAIN and "/" not in scope]
+    if any("," in scope for scope in bare):
+        return wrong(
+            about,
+            code="scopes_with_commas",
+            found=f"{' '.join(map(visible, bare))} has a comma, and scopes are separated by spaces.",
+            silence=silence,
+            cure=f"Write {subject.setting('scopes')} with spaces and no commas, such as 'openid email'.",
+            topic="invalid_scope, invalid_request at the callback",
+        )
     if bare:
         return wrong(
             about,

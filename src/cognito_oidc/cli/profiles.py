@@ -104,7 +104,7 @@ class Profile:
         value = getattr(self, setting)
         if not value:
             flag = f"--{setting.removesuffix('s').replace('_', '-')}"  # one of several is given at a time
-            where = f"profile {self.name!r}" if self.name else "a profile"
+            where = f"profile {self.name!r}" if self.name else f"a profile of {profiles_path()}"
             raise MisconfiguredError(
                 f"{setting} is missing: write {flag}, {VARIABLES[setting]}, or put it into {where}"
             )

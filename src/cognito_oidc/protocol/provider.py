@@ -166,7 +166,8 @@ class UserPool(Frozen):
         if own_region is None:
             msg = (
                 f"{shown(pool_id)} is no user pool id: expected the Region, an underscore, letters and digits, at most "
-                f"{_POOL_ID_MAX} characters, such as 'eu-west-1_AbC123xyz' (the console shows it as User pool ID)."
+                f"{_POOL_ID_MAX} characters, such as 'eu-west-1_AbC123xyz' (the console shows it as User pool ID; "
+                "UserPool.from_issuer takes an issuer's URL)."
             )
             raise ConfigurationError(msg)
         if region is not None and region != own_region:
