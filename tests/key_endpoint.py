@@ -38,6 +38,7 @@ class KeyEndpoint:
         status: The status.
         headers: Headers of the answer.
         delay: Seconds before it.
+        gate: What it waits for, in an event loop.
         failure: Raised instead of an answer.
         hook: Called with each request before it is answered.
         received: The requests.
@@ -48,6 +49,7 @@ class KeyEndpoint:
         self.status = 200
         self.headers: Mapping[str, str] = {}
         self.delay = 0.0
+        self.gate: anyio.Event | None = None
         self.failure: Exception | None = None
         self.hook: Callable[[httpx.Request], Any] | None = None
         self.received: list[httpx.Request] = []
@@ -63,6 +65,8 @@ class KeyEndpoint:
         async def answer(request: httpx.Request) -> httpx.Response:
             self.received.append(request)
             await anyio.sleep(self.delay)
+            if self.gate is not None:
+                await self.gate.wait()
             return self._answer(request)
 
         return httpx.AsyncClient(transport=httpx.MockTransport(answer))

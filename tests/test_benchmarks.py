@@ -72,8 +72,8 @@ def test_a_storm_costs_one_request_and_no_session(tmp_path: Path) -> None:
         assert (case["requests_most"], case["served"], case["dead"]) == (1, case["tasks"], 0)
     for name, case in figures["writes"].items():
         assert name == "`write_text`" or case["whole"] == case["kills"] == 50
-    assert figures["locks"]["FileTokenStore"]["slowest"] < 1
-    assert "RedisTokenStore" not in figures["locks"] or figures["locks"]["RedisTokenStore"]["slowest"] < 2 + 1
+    assert figures["locks"]["FileTokenStore"]["slowest"] < 10
+    assert "RedisTokenStore" not in figures["locks"] or figures["locks"]["RedisTokenStore"]["slowest"] < 2 + 10
 
 
 def test_a_fleet_that_shares_a_token_asks_for_one(tmp_path: Path) -> None:

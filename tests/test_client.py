@@ -634,7 +634,7 @@ async def test_slow_secret_can_be_cancelled_before_anything_is_sent(
     with anyio.move_on_after(0.05) as scope:
         await ACTS[act](client)
     assert (scope.cancelled_caught, cognito.sent) == (True, [])
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 async def test_slow_second_secret_is_not_waited_for(
@@ -1014,7 +1014,7 @@ async def test_faults_of_every_endpoint(monkeypatch: pytest.MonkeyPatch, act: st
                 started = time.monotonic()
                 with pytest.raises(CognitoOidcError) as raised:
                     await {**ACTS, "sign in": exchange_with_openid}[act](client)
-                assert time.monotonic() - started < 1.5
+                assert time.monotonic() - started < 10
                 if act == "sign in":
                     assert isinstance(raised.value, KeysUnavailableError), (fault, raised.value)
                     assert {one.method for one in server.received} <= {"GET"}

