@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from cognito_oidc.errors import ConfigurationError, ProtocolError, clean_server_text, shown
 from cognito_oidc.protocol.authorization import check_scopes
-from cognito_oidc.protocol.tokens import parse_token_document, read_answer
+from cognito_oidc.protocol.tokens import MAX_EXPIRES_IN, MAX_TOKEN, TokenText, parse_token_document, read_answer
 from cognito_oidc.protocol.wire import Endpoint, form_request
 
 if TYPE_CHECKING:
@@ -39,11 +39,9 @@ GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _PREFIX: Final = "urn:ietf:params:oauth:token-type:"
 _EXCHANGED: Final = ("access_token", "id_token", "saml2")
 _ISSUED: Final = ("access_token", "id_token")
-_MAX_TOKEN: Final = 128 * 1024
 # AWS, GetDerivedToken: the characters of a token (a SAML assertion is in base64), and of Audiences and Resources.
 _TOKEN: Final = r"[A-Za-z0-9_+/=.-]+"
 _TARGET: Final = r"[\x21\x23-\x5b\x5d-\x7e]{1,256}"
-_MAX_LIFETIME: Final = 10 * 366 * 24 * 3600
 _WHAT: Final = "the token answer"
 
 
@@ -52,10 +50,10 @@ class _ExchangeAnswer(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    access_token: Annotated[str, StringConstraints(max_length=_MAX_TOKEN, pattern=r"^[\x21-\x7e]+$")]
+    access_token: TokenText
     token_type: str
     issued_token_type: str | None = None
-    expires_in: Annotated[int, Field(gt=0, le=_MAX_LIFETIME)] | None = None
+    expires_in: Annotated[int, Field(gt=0, le=MAX_EXPIRES_IN)] | None = None
     scope: str | None = None
 
 
@@ -179,8 +177,8 @@ def parse_token_exchange_response(
 
 
 def _token_members(name: str, token: str, kind: object) -> list[tuple[str, str]]:
-    if not isinstance(token, str) or len(token) > _MAX_TOKEN or re.fullmatch(_TOKEN, token) is None:
-        msg = f"{name} is empty or no token: expected letters, digits and '-_+/=.', at most {_MAX_TOKEN} of them."
+    if not isinstance(token, str) or len(token) > MAX_TOKEN or re.fullmatch(_TOKEN, token) is None:
+        msg = f"{name} is empty or no token: expected letters, digits and '-_+/=.', at most {MAX_TOKEN} of them."
         raise ConfigurationError(msg)
     return [(name, token), (f"{name}_type", _type_identifier(f"{name}_type", kind, _EXCHANGED))]
 

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer", bound=BaseModel)
 
 _HTTP_OK: Final = 200
-_MAX_TOKEN: Final = 128 * 1024
-_MAX_LIFETIME: Final = 10 * 366 * 24 * 3600
+MAX_TOKEN: Final = 128 * 1024
+"""Characters a token may have. Ours; Cognito documents no limit."""
+
+MAX_EXPIRES_IN: Final = 10 * 366 * 24 * 3600
+"""Seconds a token may be good for: the longest life of a refresh token, ten years. Source: CreateUserPoolClient."""
+
 _WHAT: Final = "the token answer"
 
 _VISIBLE: Final = bytes(range(0x21, 0x7F))  # RFC 6749 appendices A.12 and A.17, without the space
@@ -45,7 +49,8 @@ def _visible(text: str) -> str:
     return text
 
 
-_Token = Annotated[str, StringConstraints(max_length=_MAX_TOKEN), AfterValidator(_visible)]
+TokenText = Annotated[str, StringConstraints(max_length=MAX_TOKEN), AfterValidator(_visible)]
+"""A token as it stands in an answer."""
 
 
 class _TokenAnswer(BaseModel):
@@ -53,11 +58,11 @@ class _TokenAnswer(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    access_token: _Token
+    access_token: TokenText
     token_type: str
-    expires_in: Annotated[int, Field(gt=0, le=_MAX_LIFETIME)]
-    id_token: _Token | None = None
-    refresh_token: _Token | None = None
+    expires_in: Annotated[int, Field(gt=0, le=MAX_EXPIRES_IN)]
+    id_token: TokenText | None = None
+    refresh_token: TokenText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +125,10 @@ class _StoredTokens(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    access_token: _Token
+    access_token: TokenText
     expires_at: FiniteFloat
-    id_token: _Token | None = None
-    refresh_token: _Token | None = None
+    id_token: TokenText | None = None
+    refresh_token: TokenText | None = None
     claims: dict[str, object] | None = None
     token_type: str = "Bearer"
 
@@ -329,7 +334,7 @@ def parse_revocation_response(response: HttpResponse, *, secrets: tuple[str, ...
 
 def _check_token(token: str) -> str:
     with contextlib.suppress(ValueError):
-        if isinstance(token, str) and len(token) <= _MAX_TOKEN:
+        if isinstance(token, str) and len(token) <= MAX_TOKEN:
             return _visible(token)
     msg = "The refresh token is empty or no token: pass tokens.refresh_token as it was received."
     raise ConfigurationError(msg)
