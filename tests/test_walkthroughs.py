@@ -1,4 +1,4 @@
-"""What a newcomer types: the two pages that say how to run their program without AWS, followed line by line.
+"""What a newcomer types: the pages that say how to run or to test a program without AWS, followed line by line.
 
 The program is the page's first block with its second one in the place that the page names; the commands are the
 page's own lines, in a shell each, with free ports in the place of the fixed ones.
@@ -147,3 +147,16 @@ def test_a_person_logs_in_at_the_program_of_the_page(username: str, provider: st
                 url = asyncio.run(person.follow(url)).replace("http://localhost:3000/", here)
             answer = browser.get(url, headers={"Cookie": "; ".join(f"{name}={kept[name]}" for name in kept)})
         assert answer.text == f"Hello, {username}@{'corp' if provider else 'app'}.example."
+
+
+def test_the_test_file_of_the_page_passes(tmp_path: Path) -> None:
+    """The page's tests with pytest pass as a file of their own, beside an application that makes its verifier so."""
+    guide = (GUIDE / "test-your-app.md").read_text(encoding="utf-8")
+    [tests] = [block for block in _blocks(guide, "python") if "from shop import make_verifier" in block]
+    (tmp_path / "test_shop.py").write_text(tests, encoding="utf-8")
+    (tmp_path / "shop.py").write_text("from cognito_oidc import TokenVerifier as make_verifier\n", encoding="utf-8")
+    alone = ("-p", "no:asyncio", "-p", "no:cacheprovider")  # the extra `testing` brings no pytest-asyncio
+    run = [sys.executable, "-m", "pytest", "-q", *alone, "-W", "error", "test_shop.py"]
+    result = subprocess.run(run, cwd=tmp_path, env=_environment(tmp_path), check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout
