@@ -21,6 +21,7 @@ from cognito_oidc.protocol.oauth_errors import (
     likely_causes_of_code,
     parse_oauth_error,
     parse_retry_after,
+    says_nothing,
 )
 from cognito_oidc.protocol.wire import Endpoint, HttpResponse
 from tests.answers import HTML, REQUEST_ID, answer, answers, json_values
@@ -392,3 +393,12 @@ def test_any_error_body_means_something(body: dict[str, object], status: int) ->
     result = judge(answer(body, status=status), secrets=("a",))
     assert isinstance(result, OAuthError | ProtocolError | TransportError)
     assert str(result).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("status", "nothing"),
+    [(200, False), (304, False), (400, False), (401, False), (403, True), (404, False), (429, True), (500, True)],
+)
+def test_an_answer_that_says_nothing(status: int, nothing: bool) -> None:
+    """A firewall, a quota and a fault say nothing about what was asked for; any other answer does."""
+    assert says_nothing(HttpResponse(status=status, headers={}, body=b"")) is nothing
