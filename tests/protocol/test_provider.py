@@ -432,6 +432,13 @@ def test_a_bad_issuer_is_refused(issuer: str, message: str) -> None:
         UserPool.from_issuer(issuer)
 
 
+@pytest.mark.parametrize("issuer", [f"https://evil.com/{POOL_ID}", ORIGINAL.replace("com/", "com.evil.com/")])
+def test_the_loud_switch_is_for_http_alone(issuer: str) -> None:
+    """It allows http in a network of one's own, and makes no other host over https an issuer."""
+    with pytest.raises(ConfigurationError, match="issuer"):
+        UserPool.from_issuer(issuer, allow_insecure_http=True)
+
+
 def test_an_issuer_in_another_writing_is_refused() -> None:
     """`iss` is compared as a string, so a second slash would fail every token later."""
     with pytest.raises(ConfigurationError, match=rf"expected 'http://localhost:9229/{POOL_ID}'"):

@@ -214,7 +214,8 @@ class UserPool(Frozen):
         """Return the pool of an issuer URL that you were given, of either type.
 
         Args:
-            issuer: The issuer exactly as it stands in tokens. An address on loopback is taken for a local server.
+            issuer: The issuer exactly as it stands in tokens. An address on loopback, or over http where that is
+                allowed, is taken for a local server.
             domain: As in the constructor.
             fips: As in the constructor.
             dns_suffix: The end of the issuer's host where the library does not know how hosts of that Region end: say
@@ -245,7 +246,7 @@ class UserPool(Frozen):
             if found[3] != known:
                 msg = f"The issuer {shown(issuer)} is not Cognito's: hosts in {found[2]} end in {known!r}."
                 raise ConfigurationError(msg)
-        elif is_loopback(base) or allow_insecure_http:
+        elif is_loopback(base) or base.startswith("http://"):  # which check_url let pass
             label = "/" + _ISSUER_LABEL["updated"]
             issuer_type = "updated" if base.endswith(label) else "original"
             endpoint_url = base.removesuffix(label)
