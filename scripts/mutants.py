@@ -28,7 +28,8 @@ COPIED: Final = ("src", "tests", "scripts", "benchmarks", "conftest.py", "pyproj
 # Statements that only word a message, and annotations.
 WORDS: Final = (
     r"^\s*msg = ",
-    r"^\s*(?:return|raise) (?:\w*Error|_unreadable)\(",
+    r"^\s*(?:return|raise) (?:\w*Error|_(?:unreadable|insufficient|mismatch|wrong_\w+))\(",
+    r"^\s*(?:found|problem|what|who) = ",
     r"^\s*f?\"[^\"]*\"[,)]*$",
     r"^\s*_?[A-Z_]+: Final = \(?f?\"[A-Z]",
 )
