@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cognito_oidc import CognitoClient, StoredToken, TokenSource, TokenStore
     from cognito_oidc.cli.profiles import Profile
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _FOLDER: Final = "sessions"
 
 
@@ -121,9 +120,9 @@ async def open_client(profile: Profile, *, redirect_uri: str | None = None) -> A
         CommandError: A setting is missing.
         ConfigurationError: A setting cannot be right.
     """
-    from urllib.parse import urlsplit
+    from cognito_oidc.protocol.wire import is_loopback
 
-    if urlsplit(profile.endpoint_url or "").hostname not in _LOOPBACK:
+    if not is_loopback(profile.endpoint_url or ""):
         async with profile.client(redirect_uri=redirect_uri) as client:
             yield client
         return
