@@ -25,6 +25,7 @@ NEEDED = (
     "scripts",
     "conftest.py",
     "pyproject.toml",
+    "Makefile",
     "README.md",
     "CHANGELOG.md",
 )

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import cognito_oidc
+
 FIXTURE = Path(__file__).parent / "fixtures" / "public_surface.txt"
 
-SOURCE = Path(__file__).parent.parent / "src"
+SOURCE = Path(cognito_oidc.__file__).parent.parent  # the checkout, or where the package is installed
 
 # Every file of integrations/ but those that begin with an underscore; a folder that has files of its own is one module.
 _FILES = sorted((SOURCE / "cognito_oidc" / "integrations").rglob("*.py"))

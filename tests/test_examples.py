@@ -27,7 +27,8 @@ def test_every_example_has_a_row() -> None:
 def test_a_command_of_the_table_starts_that_example(target: str, file: str) -> None:
     """`make` runs the program of that folder with no arguments; the program starts by itself as well."""
     program = f"examples/{Path(file).parts[0]}/main.py"
-    dry = subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True, text=True)
+    make = ["make", "--no-print-directory", "--dry-run", target]
+    dry = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True)
     assert dry.stdout.splitlines()[-1].split() == [".venv/bin/python", program]
     told = subprocess.run([sys.executable, program, "--help"], cwd=ROOT, check=True, capture_output=True, text=True)
     assert told.stdout.startswith("usage: ")

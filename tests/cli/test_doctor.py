@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cognito_oidc import UserPool
+from cognito_oidc import UserPool, cli
 from cognito_oidc.cli.doctor_login import judge_callback, judge_client, judge_provider, judge_scopes
 from cognito_oidc.cli.doctor_profile import Subject
 from cognito_oidc.cli.findings import TROUBLESHOOTING
@@ -368,7 +368,7 @@ def test_every_finding_leads_to_a_heading() -> None:
     """Each topic that a finding names is a heading of the troubleshooting page."""
     page = (ROOT / TROUBLESHOOTING).read_text(encoding="utf-8")
     headings = set(re.findall(r"^### (.+)$", page, re.MULTILINE))
-    sources = sorted((ROOT / "src/cognito_oidc/cli").glob("doctor*.py"))
+    sources = sorted(Path(cli.__file__).parent.glob("doctor*.py"))
     text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
     named = re.findall(r'(?:topic=|[Tt]opic(?:: Final)? = |_MOVED: Final = )(?:"([^"]+)"|\'([^\']+)\')', text)
     topics = {one or other for one, other in named}
