@@ -74,6 +74,8 @@ PARSERS: Final[tuple[Callable[[HttpResponse], object], ...]] = (
     lambda response: UserPool(POOL.pool_id, domain=_text(response)),
 )
 
+TOLD_THE_SECRET: Final = PARSERS[1:5]  # they are given what was sent, and must not repeat it
+
 
 def check(data: bytes) -> None:
     """Parse an input; anything but a value or an error of ours goes up, and so does an error that tells a secret."""
@@ -88,6 +90,8 @@ def check(data: bytes) -> None:
     try:
         PARSERS[number[0] % len(PARSERS)](response)
     except CognitoOidcError as error:
+        if PARSERS[number[0] % len(PARSERS)] not in TOLD_THE_SECRET:
+            return  # what a caller configures is shown in a message, and the corpus's own secret may get there
         told = " ".join((str(error), repr(error), *error.explain(), str(error.__cause__ or "")))
         if SECRET in told:
             raise AssertionError(told) from error
